@@ -1,0 +1,44 @@
+// What a process start needs and Swift cannot say: file actions known to GNU only, raw system calls, packed records.
+#ifndef SKYFIRE_CPROCESS_H
+#define SKYFIRE_CPROCESS_H
+
+#include <stdint.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/types.h>
+
+// Starts `path` in a new session with every signal at its default, no signal blocked, standard input from /dev/null,
+// the two descriptors as standard output and error, and nothing open above them. Both descriptors must be above 2.
+// Returns 0 and the process id, or the errno of the step that failed: before the program runs, so there is no process.
+int skyfire_process_spawn(const char *path, char *const argv[], char *const envp[], const char *working_directory,
+                          int standard_output, int standard_error, pid_t *pid);
+
+// How a child ended. `signal` is 0 when it exited by itself, `code` is 0 when a signal ended it.
+struct skyfire_process_end {
+    int32_t code;
+    int32_t signal;
+    int64_t cpu_microseconds;
+    int64_t max_resident_bytes;
+};
+
+// Asks, without waiting, whether the child behind a pidfd has ended. With `reaps` false it stays a zombie, so that
+// its process id and group id cannot be given to a stranger. Returns 1 (ended), 0 (still runs) or -errno.
+int skyfire_process_wait(int pidfd, int reaps, struct skyfire_process_end *end);
+
+// Reaps one ended child by its id, without waiting. Returns 1 when there was one, else 0.
+int skyfire_process_reap(pid_t pid);
+
+// pidfd_open(2) and pidfd_send_signal(2). Return the descriptor or 0, or -errno.
+int skyfire_pidfd_open(pid_t pid);
+int skyfire_pidfd_signal(int pidfd, int signal);
+
+// Makes this process the parent of descendants whose own parent has ended (PR_SET_CHILD_SUBREAPER).
+int skyfire_process_adopt_orphans(void);
+
+// A pipe whose ends are closed on exec and whose read end does not block. Returns 0 or -errno.
+int skyfire_process_pipe(int ends[2]);
+
+// The number of bytes a pipe can hold, or -errno.
+int skyfire_process_pipe_size(int descriptor);
+
+#endif

@@ -1,0 +1,67 @@
+package import Cron
+package import Scheduling
+package import ZnodeStore
+
+/// Reads definitions by name.
+package struct JobReader: Sendable {
+    private let session: any ZnodeSession
+    private let layout: ZnodeLayout
+    private let zones: TimeZoneDatabase
+
+    package init(session: any ZnodeSession, layout: ZnodeLayout, zones: TimeZoneDatabase) {
+        self.session = session
+        self.layout = layout
+        self.zones = zones
+    }
+
+    /// The current definition of a job, or `nil` where there is none.
+    package func job(_ name: JobName) async throws -> KnownJob? {
+        // A move or an edit between the reads makes the second find nothing: the name is read again, a few times.
+        for _ in 0..<10 {
+            guard let nameData = try await data(of: layout.jobName(name)) else { return nil }
+            let record = try RecordCoding.decode(
+                JobNameRecord.self, from: nameData, path: layout.jobName(name))
+            let path = layout.job(name, version: record.version, owner: record.owner)
+            guard let stored = try await data(of: path) else { continue }
+            return try known(DefinitionCoding.decode(stored, path: path), record)
+        }
+        throw RecordError("the definition of \(name) moved faster than it could be read")
+    }
+
+    /// A definition of which a live run needs this very version, current or pinned; `nil` where it is lost.
+    package func job(_ name: JobName, version: Int) async throws -> CompiledJob? {
+        if let known = try await job(name), known.job.version == version { return known.job }
+        let path = layout.pinned(name, version: version)
+        guard let pinned = try await data(of: path) else { return nil }
+        return compile(try DefinitionCoding.decode(pinned, path: path))
+    }
+
+    private func data(of path: ZnodePath) async throws(StoreError) -> [UInt8]? {
+        do throws(StoreError) {
+            return try await session.get(path).data
+        } catch {
+            if error.code == .noNode { return nil }
+            throw error
+        }
+    }
+
+    package func compile(_ stored: StoredJob) -> CompiledJob {
+        var zone: TimeZoneRules?
+        if let name = stored.definition.schedule?.first(where: { $0.zone != nil })?.zone {
+            do throws(CronError) {
+                zone = try zones.zone(named: name)
+            } catch {
+                // A zone that this node's tzdata lacks: dates of expressions are then in UTC, and the owner of the
+                // timers says so.
+                zone = nil
+            }
+        }
+        return CompiledJob(stored.definition, version: stored.version, zone: zone)
+    }
+
+    private func known(_ stored: StoredJob, _ record: JobNameRecord) -> KnownJob {
+        KnownJob(
+            owner: record.owner, job: compile(stored), createdAt: stored.createdAt, storedAt: stored.storedAt,
+            creationID: record.creationID)
+    }
+}

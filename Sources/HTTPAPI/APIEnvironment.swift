@@ -1,0 +1,16 @@
+import Cron
+import Logging
+import Node
+import Scheduling
+
+/// What the handlers of routes work with.
+struct APIEnvironment: Sendable {
+    let operations: any ClusterOperations
+    let zones: TimeZoneDatabase
+    let logger: Logger
+    let proxy: LogProxy
+    /// The streams of server-sent events that are open.
+    let streams: OpenStreams
+    let startedAt: WallTime
+    let now: @Sendable () -> WallTime
+}

@@ -1,0 +1,81 @@
+import Hummingbird
+import Node
+import Scheduling
+
+/// Workers and the cluster as a whole.
+let clusterRoutes: [Route] = [
+    Route(.get, "/v1/workers", "listWorkers", "List the workers.", answer: "WorkerList") {
+        request,
+        environment in
+        JSONBody.response(ListBody(items: try await environment.operations.workers(), nextCursor: nil))
+    },
+    Route(.get, "/v1/workers/{id}", "getWorker", "Read a worker.", answer: "Worker") { request, environment in
+        JSONBody.response(try await worker(try request.worker(), environment))
+    },
+    Route(
+        .post,
+        "/v1/workers/{id}:drain",
+        "drainWorker",
+        "Give a worker no new attempts.",
+        body: .optional("Reason"),
+        answer: "Worker"
+    ) { request, environment in
+        let id = try request.worker()
+        _ = try await request.reason()
+        try await environment.operations.setDraining(id, true)
+        return JSONBody.response(try await worker(id, environment))
+    },
+    Route(
+        .post,
+        "/v1/workers/{id}:enable",
+        "enableWorker",
+        "Give a drained worker attempts again.",
+        body: .optional("Reason"),
+        answer: "Worker"
+    ) { request, environment in
+        let id = try request.worker()
+        _ = try await request.reason()
+        try await environment.operations.setDraining(id, false)
+        return JSONBody.response(try await worker(id, environment))
+    },
+    Route(.get, "/v1/cluster", "getCluster", "Read the state of the cluster.", answer: "Cluster") {
+        request,
+        environment in
+        JSONBody.response(try await environment.operations.cluster())
+    },
+    Route(
+        .post,
+        "/v1/cluster:pause",
+        "pauseCluster",
+        "Start no new attempts in the whole cluster.",
+        body: .optional("Reason"),
+        answer: "Cluster"
+    ) { request, environment in
+        try await environment.operations.setPaused(true, reason: try await request.reason())
+        return JSONBody.response(try await environment.operations.cluster())
+    },
+    Route(
+        .post,
+        "/v1/cluster:resume",
+        "resumeCluster",
+        "Go on after a pause of the cluster.",
+        body: .optional("Reason"),
+        answer: "Cluster"
+    ) { request, environment in
+        try await environment.operations.setPaused(false, reason: try await request.reason())
+        return JSONBody.response(try await environment.operations.cluster())
+    },
+]
+
+private func worker(_ id: WorkerID, _ environment: APIEnvironment) async throws -> WorkerView {
+    let workers = try await environment.operations.workers()
+    guard let worker = workers.first(where: { $0.id == id }) else {
+        throw Problem(
+            .notFound,
+            .notFound,
+            "there is no \(id)",
+            hint: workers.isEmpty ? nil : "there are " + workers.map(\.id.description).joined(separator: ", ")
+        )
+    }
+    return worker
+}

@@ -1,0 +1,159 @@
+extension ErrorCatalogue {
+    /// Requests (E20xx).
+    static let apiEntries: [Entry] = [
+        Entry(
+            "E2001",
+            "invalid request body",
+            cause:
+                "The body does not parse, or lacks what the request needs.",
+            mend:
+                "See the errors of the answer, each with its place.",
+            example: "POST /v1/runs with an empty body"
+        ),
+        Entry(
+            "E2002",
+            "bad query parameter",
+            cause:
+                "A query parameter is unknown or its value cannot be read.",
+            mend:
+                "Mend the parameter that is named.",
+            example: "GET /v1/runs?state=runing"
+        ),
+        Entry(
+            "E2003",
+            "not found",
+            cause:
+                "The job, run, task, attempt or worker does not exist (any more).",
+            mend:
+                "Check the name; list what there is.",
+            example: "GET /v1/jobs/nightly"
+        ),
+        Entry(
+            "E2004",
+            "name taken",
+            cause:
+                "A job of this name exists already.",
+            mend:
+                "Use another name, or PUT with If-Match to change the job.",
+            example: "POST /v1/jobs twice"
+        ),
+        Entry(
+            "E2005",
+            "stale version",
+            cause:
+                "The job was changed after the version that the request names.",
+            mend:
+                "Read it again, apply the change to what is there now, send it again.",
+            example: "PUT with If-Match: \"3\" where version 4 exists"
+        ),
+        Entry(
+            "E2006",
+            "request too large",
+            cause:
+                "The body has more than 1 MiB, or the definition more than 256 KiB in canonical form.",
+            mend:
+                "Send less at a time, or split the job.",
+            example: "a body of 2 MiB"
+        ),
+        Entry(
+            "E2007",
+            "saturated",
+            cause:
+                "The node has as many requests under way as it takes.",
+            mend:
+                "Try again after Retry-After, or ask another node.",
+            example: "a burst of requests"
+        ),
+        Entry(
+            "E2008",
+            "no leader",
+            cause:
+                "No leader is known at the moment; an election may be under way.",
+            mend:
+                "Try again in a few seconds; skyfire cluster status shows more.",
+            example: "a request during a takeover"
+        ),
+        Entry(
+            "E2009",
+            "store unreachable",
+            cause:
+                "The node cannot reach ZooKeeper, so nothing can be changed.",
+            mend:
+                "Try another node; check the ensemble and the network.",
+            example: "ZooKeeper has lost its quorum"
+        ),
+        Entry(
+            "E2010",
+            "mirror down",
+            cause:
+                "Redis cannot be reached, and lists and history are read from it.",
+            mend:
+                "Single live runs can still be read. Check Redis.",
+            example: "GET /v1/runs while Redis restarts"
+        ),
+        Entry(
+            "E2011",
+            "outcome unknown",
+            cause:
+                "The connection broke while the change was under way; it may have happened or not.",
+            mend:
+                "Read the object before trying again; runs with an Idempotency-Key can be sent again "
+                + "safely.",
+            example: "connection loss during POST /v1/jobs"
+        ),
+        Entry(
+            "E2012",
+            "state does not allow it",
+            cause:
+                "The run or task is in a state in which this action has no meaning.",
+            mend:
+                "Look at the state; a run that is over can be rerun, not cancelled.",
+            example: "cancel of a run that succeeded"
+        ),
+        Entry(
+            "E2013",
+            "has dependents",
+            cause:
+                "Other jobs wait for this one by after, so it cannot be deleted.",
+            mend:
+                "Change or delete those jobs first.",
+            example: "DELETE of a job that others name in after"
+        ),
+        Entry(
+            "E2014",
+            "unknown upstream",
+            cause:
+                "after names a job that does not exist.",
+            mend:
+                "Create that job first, or mend the name.",
+            example: "after: [hourly_stat]"
+        ),
+        Entry(
+            "E2015",
+            "cycle between jobs",
+            cause:
+                "Following after leads from this job back to it.",
+            mend:
+                "Take one of the dependencies away.",
+            example: "a after b, b after a"
+        ),
+        Entry(
+            "E2016",
+            "unsupported media type",
+            cause:
+                "The Content-Type of the body is none that this request takes.",
+            mend:
+                "Send application/json or application/yaml.",
+            example: "Content-Type: text/plain"
+        ),
+        Entry(
+            "E2017",
+            "names differ",
+            cause:
+                "The job in the path and the name in the body are not the same.",
+            mend:
+                "Make them the same; a job cannot be renamed.",
+            example: "PUT /v1/jobs/a with name: b"
+        ),
+    ]
+}

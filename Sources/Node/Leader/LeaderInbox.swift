@@ -1,0 +1,123 @@
+import Coordination
+import Scheduling
+import Synchronization
+
+/// A fact for the leader's core.
+enum LeaderFact: Sendable {
+    case workerPresent(WorkerID, WorkerRegistration, version: Int32)
+    case workerGone(WorkerID)
+    case resources(WorkerID, ResourceReport?)
+    case queued([QueueEntry])
+    case reported([Report])
+    case commanded(CommandRequest)
+    case configured(ClusterConfiguration)
+    case jobRead(JobName, KnownJob?)
+    case jobChanged(JobName)
+    case outcomesRead(JobName, OutcomeRecord?)
+    case dependencies(JobName, after: [JobName])
+    case graphCompleted
+    case workerForgotten(WorkerID)
+    /// The mirror may have lost what it had: live state is projected again.
+    case projectAgain
+    /// The names of the definitions that are kept for live runs.
+    case pinnedListed([String])
+    case beat
+}
+
+/// A transaction that is decided outside the core: moves of jobs and deletions of the outbox.
+struct ExternalTransaction: Sendable {
+    var operations: [LeaderOperation]
+    var completion: CheckedContinuation<Bool, Never>?
+}
+
+/// A question about the leader's reasons.
+struct Question: Sendable {
+    var run: RunID
+    var task: TaskID?
+    var completion: CheckedContinuation<Explanation?, Never>
+}
+
+/// What waits for the leader's loop. Facts come from watches, which are read again only when they were consumed, so
+/// the inbox is bounded by what the mailboxes hold.
+final class LeaderInbox: Sendable {
+    private struct Contents {
+        var facts: [LeaderFact] = []
+        var externals: [ExternalTransaction] = []
+        var questions: [Question] = []
+        var isClosed = false
+    }
+
+    private let contents = Mutex(Contents())
+    /// For the one loop that reads the inbox.
+    let signal = Signal()
+
+    func post(_ fact: LeaderFact) {
+        contents.withLock { $0.facts.append(fact) }
+        signal.notify()
+    }
+
+    func takeFacts() -> [LeaderFact] {
+        contents.withLock { contents in
+            defer { contents.facts = [] }
+            return contents.facts
+        }
+    }
+
+    /// Has operations committed by the leader. Returns false when they were rejected or the term is over.
+    func commit(_ operations: [LeaderOperation]) async -> Bool {
+        await withCheckedContinuation { completion in
+            let isClosed = contents.withLock { contents in
+                guard !contents.isClosed else { return true }
+                contents.externals.append(
+                    ExternalTransaction(operations: operations, completion: completion))
+                return false
+            }
+            if isClosed { completion.resume(returning: false) } else { signal.notify() }
+        }
+    }
+
+    func takeExternal() -> ExternalTransaction? {
+        contents.withLock { $0.externals.isEmpty ? nil : $0.externals.removeFirst() }
+    }
+
+    /// Puts a transaction back that was not to blame for a rejection.
+    func putBack(_ external: ExternalTransaction) {
+        contents.withLock { $0.externals.insert(external, at: 0) }
+        signal.notify()
+    }
+
+    var hasExternals: Bool { contents.withLock { !$0.externals.isEmpty } }
+
+    /// Asks the core why a run does not proceed; `nil` when it does not hold the run, or the term is over.
+    func explain(_ run: RunID, task: TaskID?) async -> Explanation? {
+        await withCheckedContinuation { completion in
+            let isClosed = contents.withLock { contents in
+                guard !contents.isClosed else { return true }
+                contents.questions.append(Question(run: run, task: task, completion: completion))
+                return false
+            }
+            if isClosed { completion.resume(returning: nil) } else { signal.notify() }
+        }
+    }
+
+    func takeQuestions() -> [Question] {
+        contents.withLock { contents in
+            defer { contents.questions = [] }
+            return contents.questions
+        }
+    }
+
+    /// The term is over: whoever waits hears that nothing was committed.
+    func close() {
+        let (externals, questions) = contents.withLock { contents in
+            contents.isClosed = true
+            defer {
+                contents.externals = []
+                contents.questions = []
+            }
+            return (contents.externals, contents.questions)
+        }
+        for external in externals { external.completion?.resume(returning: false) }
+        for question in questions { question.completion.resume(returning: nil) }
+    }
+}

@@ -1,0 +1,320 @@
+import Coordination
+import Logging
+import Scheduling
+import ZnodeStore
+import HashTreeCollections
+
+/// The one task that decides and commits in a term: takes facts, plans, commits, applies.
+struct LeaderLoop: ~Copyable {
+    private var core: LeaderCore
+    private var lane: CommitLane
+    private let inbox: LeaderInbox
+    private let feed: MirrorFeed
+    private let session: any ZnodeSession
+    private let layout: ZnodeLayout
+    private let jobs: JobReader
+    private let clusterID: String
+    private let identity: MasterRecord
+    private let logger: Logger
+    private var random = SystemRandomNumberGenerator()
+    private var lastCommitHadExternals = false
+    private var asked: Set<LeaderLookup> = []
+    private var moving: Set<WorkerID> = []
+    private var isPausedByConfiguration = false
+    private var lastCommit: MirrorVersion
+    private var isRebalancing = false
+    /// Definitions that were kept for live runs and are needed by none any more.
+    private var unpinning: [(JobName, Int)] = []
+
+    init(
+        core: LeaderCore, lane: consuming CommitLane, inbox: LeaderInbox, feed: MirrorFeed,
+        session: any ZnodeSession, layout: ZnodeLayout, jobs: JobReader, clusterID: String, identity: MasterRecord,
+        logger: Logger
+    ) {
+        self.core = core
+        self.lane = lane
+        self.inbox = inbox
+        self.feed = feed
+        self.session = session
+        self.layout = layout
+        self.jobs = jobs
+        self.clusterID = clusterID
+        self.identity = identity
+        self.logger = logger
+        lastCommit = MirrorVersion(term: 0, commit: 0)
+    }
+
+    /// Leads until the term is over. `group` takes the reads that the core asks for.
+    mutating func run(_ group: inout ThrowingTaskGroup<Void, any Error>) async throws {
+        lastCommit = MirrorVersion(term: lane.term, commit: 0)
+        projectLive()
+        var wakeAt: WallTime?
+        while !Task.isCancelled {
+            var mustPlan = false
+            for fact in inbox.takeFacts() {
+                apply(fact, &group)
+                mustPlan = true
+            }
+            answerQuestions()
+            if let wake = wakeAt, wake <= SystemClock.now() { mustPlan = true }
+            if mustPlan || inbox.hasExternals || feed.hasSettled {
+                let (didCommit, wake) = try await step(&group)
+                wakeAt = wake
+                if didCommit { continue }
+            }
+            if inbox.hasExternals { continue }
+            if let wakeAt {
+                await inbox.signal.wait(upTo: .milliseconds(max(0, wakeAt - SystemClock.now())))
+            } else {
+                await inbox.signal.wait()
+            }
+        }
+        throw CancellationError()
+    }
+
+    // MARK: One step
+
+    /// Plans and commits once. Returns whether something was committed or rejected, and when to plan again.
+    private mutating func step(
+        _ group: inout ThrowingTaskGroup<Void, any Error>
+    ) async throws -> (didCommit: Bool, wakeAt: WallTime?) {
+        var draft = core
+        draft.paused(isPausedByConfiguration || feed.isOutboxFull)
+        let plan = draft.plan(now: SystemClock.now(), random: &random)
+        for lookup in plan.lookups where asked.insert(lookup).inserted { read(lookup, &group) }
+        var transactions = plan.transactions
+        let external = lastCommitHadExternals && !transactions.isEmpty ? nil : inbox.takeExternal()
+        if !unpinning.isEmpty {
+            transactions.append(
+                LeaderTransaction(operations: unpinning.map { .deletePinned($0.0, version: $0.1) }))
+            unpinning = []
+        }
+        if let external { transactions.append(LeaderTransaction(operations: external.operations)) }
+        let settled = transactions.isEmpty && !feed.hasSettled ? [] : feed.takeSettled()
+        guard !transactions.isEmpty || !settled.isEmpty else {
+            core = draft
+            feed.add(live: plan.liveRecords, version: lastCommit)
+            moveJobs(&group)
+            return (false, plan.wakeAt)
+        }
+        let now = SystemClock.now()
+        var encoded = transactions.map { $0.operations.flatMap { $0.encoded(layout, now: now) } }
+        let finals = transactions.flatMap(\.finalRecords)
+        let batch = MirrorBatch(version: lane.nextVersion, records: finals)
+        let outboxData = finals.isEmpty ? [] : RecordCoding.encode(batch)
+        var housekeeping: [StoreOperation] = settled.map { .delete(layout.outboxEntry($0)) }
+        if !finals.isEmpty { housekeeping.append(.create(layout.outboxEntry(batch.version), data: outboxData)) }
+        encoded.append(housekeeping)
+        switch try await lane.commit(encoded) {
+        case .committed(let version, let zxid):
+            draft.committed(plan, zxid: zxid)
+            core = draft
+            lastCommit = version
+            lastCommitHadExternals = external != nil
+            external?.completion?.resume(returning: true)
+            if !finals.isEmpty { feed.add(final: .init(batch: batch, bytes: outboxData.count)) }
+            feed.add(live: plan.liveRecords + plan.transactions.flatMap(\.liveRecords), version: version)
+        case .rejected(let transaction, let operation, let error):
+            lastCommitHadExternals = external != nil
+            try rejected(transaction, operation, error, transactions, external)
+        }
+        moveJobs(&group)
+        return (true, plan.wakeAt)
+    }
+
+    private mutating func rejected(
+        _ transaction: Int, _ index: Int, _ error: StoreError, _ transactions: [LeaderTransaction],
+        _ external: ExternalTransaction?
+    ) throws {
+        let isExternal = external != nil && transaction == transactions.count - 1
+        guard transaction < transactions.count else {
+            throw TermOver.inconsistent("the outbox is not as this leader left it: \(error)")
+        }
+        // Which operation of the domain does the failing store operation belong to?
+        var left = index
+        var failed: LeaderOperation?
+        for operation in transactions[transaction].operations {
+            let count = operation.encoded(layout, now: SystemClock.now()).count
+            if left < count {
+                failed = operation
+                break
+            }
+            left -= count
+        }
+        guard let failed else { throw TermOver.inconsistent("\(error)") }
+        logger.debug(
+            "A commit was rejected; it is planned anew",
+            metadata: [LogKeys.error: "\(error)", LogKeys.commit: "\(lane.nextVersion)"])
+        let reason: LeaderCore.Rejection =
+            switch error.code {
+            case .noNode: .missing
+            case .nodeExists: .exists
+            case .badVersion: .version
+            default: .other
+            }
+        guard core.rejected(failed, reason: reason) else {
+            external?.completion?.resume(returning: false)
+            throw TermOver.inconsistent("\(error)")
+        }
+        if isExternal {
+            external?.completion?.resume(returning: false)
+        } else if let external {
+            // Not to blame: it is tried again with the next commit.
+            inbox.putBack(external)
+        }
+    }
+
+    // MARK: Facts
+
+    private mutating func apply(_ fact: LeaderFact, _ group: inout ThrowingTaskGroup<Void, any Error>) {
+        switch fact {
+        case .workerPresent(let id, let registration, let version):
+            asked.remove(.worker(id))
+            core.workerPresent(id, registration, version: version)
+            startRebalancing(&group)
+        case .workerGone(let id):
+            asked.remove(.worker(id))
+            core.workerGone(id)
+            logger.warning("A worker is gone", metadata: [LogKeys.worker: "\(id)"])
+        case .resources(let id, let resources):
+            core.resourcesMeasured(id, resources)
+        case .queued(let entries):
+            for entry in entries { core.queued(entry) }
+        case .reported(let reports):
+            for report in reports { core.reported(report) }
+        case .commanded(let command):
+            core.commanded(command)
+        case .configured(let configuration):
+            isPausedByConfiguration = configuration.isPaused
+        case .jobRead(let name, let job):
+            asked.remove(.job(name))
+            core.jobRead(name, job)
+        case .jobChanged(let name):
+            core.jobChanged(name)
+        case .outcomesRead(let name, let record):
+            asked.remove(.outcomes(name))
+            core.outcomesRead(name, record)
+        case .dependencies(let name, let after):
+            core.dependenciesRead(name, after: after)
+        case .graphCompleted:
+            core.graphCompleted()
+            startRebalancing(&group)
+        case .workerForgotten(let id):
+            moving.remove(id)
+            core.workerForgotten(id)
+        case .pinnedListed(let names):
+            // A pinned version is no job's current one, so no new run of it begins after this look.
+            let live = Set(core.runs.values.map { "\($0.id.job)@\($0.job.version)" })
+            unpinning = names.filter { !live.contains($0) }.prefix(200).compactMap {
+                ZnodeLayout.parseVersionedName($0)
+            }
+        case .projectAgain:
+            projectLive()
+        case .beat:
+            beat(&group)
+        }
+    }
+
+    private func answerQuestions() {
+        for question in inbox.takeQuestions() {
+            question.completion.resume(
+                returning: core.explain(question.run, task: question.task, now: SystemClock.now()))
+        }
+    }
+
+    /// Sends all live runs to the mirror.
+    private func projectLive() {
+        var records: [MirrorRecord] = []
+        for run in core.runs.values { records.append(.run(run.view, tasks: run.taskSummaries)) }
+        feed.add(live: records, version: lastCommit)
+    }
+
+    // MARK: Reads
+
+    private func read(_ lookup: LeaderLookup, _ group: inout ThrowingTaskGroup<Void, any Error>) {
+        group.addTask { [session, layout, jobs, inbox, logger] in
+            await keepDoing("read \(lookup)", in: session, logger: logger) {
+                switch lookup {
+                case .job(let name):
+                    inbox.post(.jobRead(name, try await jobs.job(name)))
+                case .outcomes(let name):
+                    let path = layout.outcomes(name)
+                    do throws(StoreError) {
+                        let data = try await session.get(path).data
+                        do {
+                            inbox.post(
+                                .outcomesRead(name, try RecordCoding.decode(OutcomeRecord.self, from: data, path: path)))
+                        } catch {
+                            logger.error("Outcomes cannot be read", metadata: [LogKeys.error: "\(error)"])
+                            inbox.post(.outcomesRead(name, OutcomeRecord()))
+                        }
+                    } catch {
+                        guard error.code == .noNode else { throw error }
+                        inbox.post(.outcomesRead(name, nil))
+                    }
+                case .worker(let id):
+                    let path = layout.worker(id)
+                    do throws(StoreError) {
+                        let znode = try await session.get(path)
+                        do {
+                            let registration = try RecordCoding.decode(
+                                WorkerRegistration.self, from: znode.data, path: path)
+                            inbox.post(.workerPresent(id, registration, version: znode.stat.version))
+                        } catch {
+                            logger.error("A registration cannot be read", metadata: [LogKeys.error: "\(error)"])
+                        }
+                    } catch {
+                        guard error.code == .noNode else { throw error }
+                        inbox.post(.workerGone(id))
+                    }
+                }
+            }
+        }
+    }
+
+    // MARK: Moves
+
+    /// Starts to move the jobs of workers that are gone.
+    private mutating func moveJobs(_ group: inout ThrowingTaskGroup<Void, any Error>) {
+        guard core.isGraphComplete, !core.isSafeMode else { return }
+        for worker in core.emptied.sorted() where moving.insert(worker).inserted {
+            let mover = JobMover(session: session, layout: layout, inbox: inbox, logger: logger)
+            group.addTask { [session, logger, inbox] in
+                await keepDoing("move jobs of \(worker)", in: session, logger: logger) {
+                    try await mover.takeOver(worker)
+                }
+                inbox.post(.workerForgotten(worker))
+            }
+        }
+    }
+
+    private mutating func startRebalancing(_ group: inout ThrowingTaskGroup<Void, any Error>) {
+        guard core.isGraphComplete, !isRebalancing else { return }
+        isRebalancing = true
+        let mover = JobMover(session: session, layout: layout, inbox: inbox, logger: logger)
+        group.addTask { [session, logger] in
+            await keepDoing("rebalance", in: session, logger: logger) { try await mover.rebalance() }
+        }
+    }
+
+    // MARK: Beat
+
+    private mutating func beat(_ group: inout ThrowingTaskGroup<Void, any Error>) {
+        let now = SystemClock.now()
+        let queued = core.queue.values
+        let present = core.workers.values.filter(\.isPresent)
+        let record = ClusterStatusRecord(
+            clusterID: clusterID, leader: identity.worker, term: lane.term, commit: lastCommit.commit, at: now,
+            size: present.count, hosts: present.map(\.registration.address).sorted(), liveRuns: core.runs.count,
+            queued: core.queue.count, oldestQueuedAt: queued.map(\.queuedAt).min())
+        group.addTask { [session, layout, inbox, logger] in
+            do throws(StoreError) {
+                _ = try await session.set(layout.clusterStatus, data: RecordCoding.encode(record))
+                let pinned = try await session.children(layout.pinned)
+                if !pinned.isEmpty { inbox.post(.pinnedListed(pinned.sorted())) }
+            } catch {
+                logger.debug("A beat was not written", metadata: [LogKeys.error: "\(error)"])
+            }
+        }
+    }
+}

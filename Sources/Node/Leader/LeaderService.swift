@@ -1,0 +1,120 @@
+package import Coordination
+package import Cron
+package import Logging
+package import Scheduling
+import Synchronization
+package import ZnodeStore
+
+/// Campaigns, and leads while it has the term.
+package final class LeaderService: Sendable {
+    private let identity: MasterRecord
+    private let clusterID: String
+    private let session: any ZnodeSession
+    private let layout: ZnodeLayout
+    private let zones: TimeZoneDatabase
+    private let mirror: any MirrorStore
+    private let logger: Logger
+    private let inbox = Mutex<LeaderInbox?>(nil)
+    private let isResigning = Mutex(false)
+
+    package init(
+        identity: MasterRecord, clusterID: String, session: any ZnodeSession, layout: ZnodeLayout,
+        zones: TimeZoneDatabase, mirror: any MirrorStore, logger: Logger
+    ) {
+        self.identity = identity
+        self.clusterID = clusterID
+        self.session = session
+        self.layout = layout
+        self.zones = zones
+        self.mirror = mirror
+        self.logger = logger
+    }
+
+    package var isLeading: Bool { inbox.withLock { $0 != nil } }
+
+    /// The leader's own reasons; `nil` when this node does not lead or does not hold the run.
+    package func explain(_ run: RunID, task: TaskID?) async -> Explanation? {
+        await inbox.withLock { $0 }?.explain(run, task: task)
+    }
+
+    /// Campaigns again and again until the session is over or the task is cancelled.
+    package func run() async throws {
+        while !Task.isCancelled {
+            var random = SystemRandomNumberGenerator()
+            let worker = identity.worker
+            let election = LeaderElection(
+                session: session, master: layout.master, term: layout.term, masterData: RecordCoding.encode(identity),
+                nextTerm: { [layout] znode in
+                    let last: Int
+                    do {
+                        last = try RecordCoding.decode(TermRecord.self, from: znode.data, path: layout.term).term
+                    } catch {
+                        // Unreadable: the version only grows, so a term made of it is larger than any before.
+                        last = Int(znode.stat.version)
+                    }
+                    return RecordCoding.encode(TermRecord(term: last + 1, worker: worker, commit: 0))
+                })
+            guard let won = try await election.campaign(using: &random) else { return }
+            let record = try RecordCoding.decode(TermRecord.self, from: won.termData, path: layout.term)
+            logger.info("Leads", metadata: [LogKeys.term: "\(record.term)", LogKeys.worker: "\(worker)"])
+            do {
+                try await lead(
+                    CommitLane(
+                        session: session, layout: layout, record: record, version: won.termVersion, worker: worker))
+            } catch {
+                logger.warning(
+                    "The term is over", metadata: [LogKeys.term: "\(record.term)", LogKeys.reason: "\(error)"])
+            }
+            guard !session.state.isOver, !Task.isCancelled else { return }
+            try await resign()
+            guard await pause(.seconds(1)) else { return }
+        }
+    }
+
+    private func resign() async throws(StoreError) {
+        guard let stat = try await session.exists(layout.master), stat.ephemeralOwner == session.id else { return }
+        do throws(StoreError) {
+            try await session.delete(layout.master, version: stat.version)
+        } catch {
+            guard error.code == .noNode || error.code == .badVersion else { throw error }
+        }
+    }
+
+    private func lead(_ lane: consuming CommitLane) async throws {
+        let jobs = JobReader(session: session, layout: layout, zones: zones)
+        let reader = LeaderSnapshotReader(session: session, layout: layout, jobs: jobs)
+        let (snapshot, unreadable) = try await reader.read()
+        for each in unreadable {
+            logger.error("A live run cannot be led", metadata: [LogKeys.reason: "\(each)"])
+        }
+        let inbox = LeaderInbox()
+        let feed = MirrorFeed(mirror: mirror, logger: logger)
+        let term = lane.term
+        var loop = LeaderLoop(
+            core: LeaderCore(snapshot: snapshot), lane: lane, inbox: inbox, feed: feed, session: session,
+            layout: layout, jobs: jobs, clusterID: clusterID, identity: identity, logger: logger)
+        self.inbox.withLock { $0 = inbox }
+        defer {
+            self.inbox.withLock { $0 = nil }
+            inbox.close()
+        }
+        let mailboxes = LeaderMailboxes(session: session, layout: layout, inbox: inbox, logger: logger)
+        let catalog = JobCatalog(
+            session: session, layout: layout, jobs: jobs, inbox: inbox, feed: feed, term: term, logger: logger)
+        let outbox = OutboxReader(session: session, layout: layout)
+        for final in try await outbox.read() { feed.add(final: final) }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await mailboxes.run(known: snapshot.knownWorkers) }
+            group.addTask { try await catalog.run() }
+            group.addTask { await feed.run(onRecovered: { inbox.post(.projectAgain) }) }
+            group.addTask { await self.beat(inbox) }
+            defer { group.cancelAll() }
+            try await loop.run(&group)
+        }
+    }
+
+    /// Wakes the loop now and then, for what only time brings: settled outbox entries, the status beat.
+    private func beat(_ inbox: LeaderInbox) async {
+        while await pause(.seconds(5)) { inbox.post(.beat) }
+    }
+}

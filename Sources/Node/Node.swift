@@ -1,0 +1,280 @@
+import Coordination
+import Cron
+import Logging
+import Processes
+package import Scheduling
+import Synchronization
+import ZnodeStore
+
+/// One member of a cluster: the services of a node, composed.
+///
+/// `run()` opens one session after the other. Everything that depends on a session is a child of its scope and ends
+/// with it; processes, their output and what is known of them outlive it.
+package final class Node: Sendable {
+    private let configuration: NodeConfiguration
+    private let directory: DataDirectory
+    private let runner: AttemptRunner
+    private let incarnation = SystemClock.randomID()
+    private let startedAt = SystemClock.now()
+    let context = NodeContext()
+    private let worker = Mutex<(id: WorkerID, service: WorkerService)?>(nil)
+    private let address = Mutex("")
+    private let stopping: AsyncStream<Void>
+    private let stoppingContinuation: AsyncStream<Void>.Continuation
+    private let logger: Logger
+
+    /// Locks the data directory and ends what an earlier life left running.
+    package init(_ configuration: NodeConfiguration) throws {
+        self.configuration = configuration
+        logger = configuration.logger
+        directory = try DataDirectory(path: configuration.dataDirectory)
+        runner = try AttemptRunner(directory: directory, logger: configuration.logger)
+        (stopping, stoppingContinuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+    }
+
+    /// What the API of this node does. `siblings` are other nodes of the same process, whose output is on this
+    /// machine as well.
+    package func operations(siblings: [Node] = []) -> NodeOperations {
+        NodeOperations(
+            context: context, layout: configuration.layout, mode: configuration.mode, version: configuration.version,
+            places: ([self] + siblings).map { node in
+                .init(worker: { node.workerID }, directory: node.directory, runner: node.runner)
+            },
+            zones: configuration.zones, logger: logger)
+    }
+
+    package var workerID: WorkerID? { worker.withLock { $0?.id } }
+
+    /// Begins a graceful stop: no new work, running attempts may end, then `run()` returns.
+    package func stop() {
+        context.set(isDraining: true)
+        stoppingContinuation.yield()
+    }
+
+    /// Runs until `stop()`, or until the task is cancelled. `address` is where other nodes reach this one's API.
+    package func run(address: String) async throws {
+        self.address.withLock { $0 = address }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { await self.runner.run() }
+            group.addTask {
+                for await (attempt, end) in self.runner.ends {
+                    self.worker.withLock { $0?.service }?.ended(attempt, end)
+                }
+            }
+            group.addTask { try await self.sessions() }
+            try await group.next()
+            await onThread { self.runner.close() }
+            group.cancelAll()
+        }
+        if let mirror = context.mirror { await mirror.close() }
+    }
+
+    private func sessions() async throws {
+        try await withThrowingTaskGroup(of: Bool.self) { group in
+            group.addTask {
+                while !Task.isCancelled {
+                    try await self.session()
+                    guard await pause(.milliseconds(200)) else { break }
+                }
+                return false
+            }
+            group.addTask {
+                for await _ in self.stopping {
+                    await self.drain()
+                    break
+                }
+                return true
+            }
+            _ = try await group.next()
+            group.cancelAll()
+        }
+    }
+
+    // MARK: One session
+
+    private func session() async throws {
+        let session = try await configuration.source.openSession()
+        guard await session.waitUntilConnected() else {
+            await session.close()
+            return
+        }
+        logger.info("Connected", metadata: [LogKeys.session: "\(session.id)"])
+        do {
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { await self.watchState(of: session) }
+                group.addTask { try await self.serve(session) }
+                defer { group.cancelAll() }
+                try await group.next()
+            }
+        } catch let error as StoreError {
+            logger.warning("A session could not be used", metadata: [LogKeys.error: "\(error)"])
+            _ = await pause(.seconds(1))
+        }
+        context.set(current: nil)
+        if context.isDraining, !configuration.leaves { await session.abandon() } else { await session.close() }
+    }
+
+    /// Returns when the session is over.
+    private func watchState(of session: any ZnodeSession) async {
+        for await state in session.transitions() {
+            logger.info("Session", metadata: [LogKeys.state: "\(state)", LogKeys.session: "\(session.id)"])
+            if state.isOver { return }
+        }
+    }
+
+    private func serve(_ session: any ZnodeSession) async throws {
+        let layout = configuration.layout
+        let setup = ClusterSetup(session: session, layout: layout)
+        let cluster = try await setup.prepare(newID: SystemClock.randomID())
+        try await identify(cluster)
+        let id = try await workerID(setup)
+        let service = try workerService(id)
+        let registration = Registration(
+            worker: id, record: record(), session: session, layout: layout, logger: logger)
+        var probe = ResourceProbe(directory: directory.path)
+        try await registration.register(resources: probe.measure(running: service.liveCount, beat: 0))
+        let jobs = JobReader(session: session, layout: layout, zones: configuration.zones)
+        let leader = LeaderService(
+            identity: MasterRecord(worker: id, address: address.withLock { $0 }, incarnation: incarnation),
+            clusterID: cluster.clusterID, session: session, layout: layout, zones: configuration.zones,
+            mirror: try await mirror(cluster.clusterID), logger: logger)
+        let leads = configuration.roles.contains(.leader)
+        context.set(
+            current: .init(session: session, worker: id, leader: leads ? leader : nil, jobs: jobs))
+        let logger = logger
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask {
+                await keepDoing("beat", in: session, logger: logger) {
+                    try await registration.beat(self.context, directory: self.directory.path) { service.liveCount }
+                }
+            }
+            group.addTask {
+                await keepDoing("configs", in: session, logger: logger) {
+                    try await registration.followConfiguration(self.context) { isDraining in
+                        if isDraining { service.drain() } else { service.undrain() }
+                        try await registration.setDraining(isDraining)
+                    }
+                }
+            }
+            if configuration.roles.contains(.worker) {
+                let triggers = TriggerService(
+                    worker: id, session: session, layout: layout, zones: configuration.zones, permission: context,
+                    logger: logger)
+                group.addTask {
+                    await keepDoing("worker", in: session, logger: logger) { try await service.serve(in: session) }
+                }
+                group.addTask {
+                    await keepDoing("triggers", in: session, logger: logger) { try await triggers.run() }
+                }
+                group.addTask { await self.sweepFiles(session) }
+            }
+            if leads {
+                group.addTask {
+                    await keepDoing("leader", in: session, logger: logger) { try await leader.run() }
+                }
+            }
+            await group.waitForAll()
+        }
+    }
+
+    private func record() -> WorkerRegistration {
+        let processors = ResourceProbe.processorCount
+        return WorkerRegistration(
+            incarnation: incarnation, address: address.withLock { $0 }, startedAt: startedAt,
+            version: configuration.version, tzdata: configuration.zones.version ?? "unknown",
+            pool: configuration.pool, labels: configuration.labels, slots: configuration.slots ?? 4 * processors,
+            cpuCount: processors, memoryBytes: ResourceProbe.memoryBytes, isDraining: context.isDraining,
+            takesWork: configuration.roles.contains(.worker))
+    }
+
+    /// A node remembers its cluster and refuses to serve another one by mistake.
+    private func identify(_ cluster: ClusterRecord) async throws {
+        if let known = directory.clusterID, known != cluster.clusterID {
+            throw DataDirectoryError(
+                description: "\(directory.path) belongs to cluster \(known), but \(configuration.layout.root) is cluster "
+                    + "\(cluster.clusterID); use another --data or --root")
+        }
+        try directory.rememberClusterID(cluster.clusterID)
+        context.set(clusterID: cluster.clusterID)
+    }
+
+    private func workerID(_ setup: ClusterSetup) async throws -> WorkerID {
+        if let known = directory.workerID { return known }
+        let id = try await setup.nextWorkerID()
+        try directory.rememberWorkerID(id)
+        return id
+    }
+
+    private func workerService(_ id: WorkerID) throws -> WorkerService {
+        worker.withLock { worker in
+            if let worker { return worker.service }
+            let service = WorkerService(
+                worker: id, incarnation: incarnation, layout: configuration.layout, runner: runner, logger: logger)
+            worker = (id, service)
+            return service
+        }
+    }
+
+    private func mirror(_ clusterID: String) async throws -> any MirrorStore {
+        if let mirror = context.mirror { return mirror }
+        let mirror = try await configuration.openMirror(clusterID)
+        context.set(mirror: mirror)
+        return mirror
+    }
+
+    /// Removes the working files of runs that are over: they are no longer in the store.
+    private func sweepFiles(_ session: any ZnodeSession) async {
+        while await pause(.seconds(20)) {
+            let live = Set(runner.liveAttempts.map(\.run))
+            for run in directory.runsWithFiles() where !live.contains(run) {
+                do throws(StoreError) {
+                    if try await session.exists(configuration.layout.run(run)) == nil {
+                        let path = directory.runDirectory(run)
+                        await onThread { DataDirectory.removeTree(path) }
+                    }
+                } catch {
+                    break  // the next round tries again
+                }
+            }
+        }
+    }
+
+    // MARK: Stopping
+
+    /// Lets running attempts end within the drain timeout, then stops them.
+    private func drain() async {
+        guard let service = worker.withLock({ $0?.service }) else { return }
+        service.drain()
+        if let current = context.current {
+            let registration = Registration(
+                worker: current.worker, record: record(), session: current.session, layout: configuration.layout,
+                logger: logger)
+            do {
+                try await registration.setDraining(true)
+            } catch {
+                logger.warning("The registration could not be marked draining", metadata: [LogKeys.error: "\(error)"])
+            }
+        }
+        let deadline = ContinuousClock.now + configuration.drainTimeout
+        while service.liveCount > 0, ContinuousClock.now < deadline {
+            guard await pause(.milliseconds(50)) else { return }
+        }
+        if service.liveCount > 0 {
+            service.stopAll(.cancel)
+            let last = ContinuousClock.now + .seconds(15)
+            while service.liveCount > 0, ContinuousClock.now < last {
+                guard await pause(.milliseconds(50)) else { return }
+            }
+        }
+    }
+}
+
+/// Runs something that blocks on a thread of its own, off the cooperative pool.
+func onThread(_ work: @escaping @Sendable () -> Void) async {
+    await withCheckedContinuation { continuation in
+        BlockingThread.start {
+            work()
+            continuation.resume()
+        }
+    }
+}

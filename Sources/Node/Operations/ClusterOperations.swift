@@ -1,0 +1,237 @@
+package import Cron
+package import Scheduling
+
+/// Why an operation was refused or could not be done. Maps one to one to a problem+json answer.
+package struct OperationError: Error, Hashable, Sendable, CustomStringConvertible {
+    package enum Kind: Hashable, Sendable {
+        /// 400 or 422: the request itself is wrong.
+        case invalid
+        /// 404
+        case notFound
+        /// 409: the name is taken, or the state does not allow it.
+        case conflict
+        /// 412: not the version that the request named.
+        case staleVersion
+        /// 413
+        case tooLarge
+        /// 429, with Retry-After: a bound is reached; nothing was stored.
+        case saturated
+        /// 503: no leader, no contact with the store, mirror down …
+        case unavailable
+        /// 504: the outcome is not known (yet); asking again with the same request id is safe.
+        case unknownOutcome
+    }
+
+    package var kind: Kind
+    /// A code of the catalogue (`E2004`).
+    package var code: String
+    package var message: String
+    package var hint: String?
+
+    package init(_ kind: Kind, code: String, _ message: String, hint: String? = nil) {
+        self.kind = kind
+        self.code = code
+        self.message = message
+        self.hint = hint
+    }
+
+    package var description: String { "\(code) \(message)" }
+}
+
+/// What a person may ask of a run.
+package enum RunAction: String, Hashable, Sendable, Codable, CaseIterable {
+    /// TERM, grace, KILL; ends `cancelled`.
+    case cancel
+    /// KILL at once; ends `killed`.
+    case kill
+    /// No new attempts start; what runs goes on.
+    case pause
+    case resume
+}
+
+/// A worker as the API shows it.
+package struct WorkerView: Hashable, Sendable, Codable {
+    package var id: WorkerID
+    /// `ready` or `draining`.
+    package var state: String
+    package var address: String
+    package var version: String
+    package var tzdata: String
+    package var pool: String
+    package var labels: [String: String]
+    package var startedAt: WallTime
+    package var slots: Int
+    package var running: Int
+    /// Jobs whose timers this worker owns.
+    package var jobs: Int
+    package var cpuCount: Int
+    /// Share of all cores in use, 0...1.
+    package var cpuLoad: Double?
+    package var loadAverage: Double?
+    package var memoryTotalBytes: Int64?
+    package var memoryFreeBytes: Int64?
+    package var diskTotalBytes: Int64?
+    package var diskFreeBytes: Int64?
+    package var isLeader: Bool
+
+    enum CodingKeys: String, CodingKey {
+        case id, state, address, version, tzdata, pool, labels, slots, running, jobs
+        case startedAt = "started_at"
+        case cpuCount = "cpu_count"
+        case cpuLoad = "cpu_load"
+        case loadAverage = "load_average"
+        case memoryTotalBytes = "memory_total_bytes"
+        case memoryFreeBytes = "memory_free_bytes"
+        case diskTotalBytes = "disk_total_bytes"
+        case diskFreeBytes = "disk_free_bytes"
+        case isLeader = "is_leader"
+    }
+
+    package init(
+        id: WorkerID, state: String, address: String, version: String, tzdata: String, pool: String,
+        labels: [String: String], startedAt: WallTime, slots: Int, running: Int, jobs: Int, cpuCount: Int,
+        isLeader: Bool
+    ) {
+        self.id = id
+        self.state = state
+        self.address = address
+        self.version = version
+        self.tzdata = tzdata
+        self.pool = pool
+        self.labels = labels
+        self.startedAt = startedAt
+        self.slots = slots
+        self.running = running
+        self.jobs = jobs
+        self.cpuCount = cpuCount
+        self.isLeader = isLeader
+    }
+}
+
+/// The cluster as the API shows it.
+package struct ClusterView: Hashable, Sendable, Codable {
+    package var id: String
+    /// `solo` or `cluster`.
+    package var mode: String
+    package var isPaused: Bool
+    package var leader: WorkerID?
+    package var leaderAddress: String?
+    package var term: Int?
+    package var workers: Int
+    /// Entries in the queue that wait for admission.
+    package var queued: Int
+    package var oldestQueuedAt: WallTime?
+    /// `ok`, or what is wrong with the mirror.
+    package var mirror: String
+    package var version: String
+
+    enum CodingKeys: String, CodingKey {
+        case id, mode, leader, term, workers, queued, mirror, version
+        case isPaused = "is_paused"
+        case leaderAddress = "leader_address"
+        case oldestQueuedAt = "oldest_queued_at"
+    }
+
+    package init(
+        id: String, mode: String, isPaused: Bool, leader: WorkerID?, leaderAddress: String?, term: Int?, workers: Int,
+        queued: Int, oldestQueuedAt: WallTime?, mirror: String, version: String
+    ) {
+        self.id = id
+        self.mode = mode
+        self.isPaused = isPaused
+        self.leader = leader
+        self.leaderAddress = leaderAddress
+        self.term = term
+        self.workers = workers
+        self.queued = queued
+        self.oldestQueuedAt = oldestQueuedAt
+        self.mirror = mirror
+        self.version = version
+    }
+}
+
+/// What a manual run asks for.
+package struct RunRequest: Hashable, Sendable {
+    package var job: JobName
+    package var params: [String: String]
+    /// The logical time; default: now.
+    package var at: UnixTime?
+    /// The client's key; the same key gives the same run.
+    package var requestID: String?
+    /// Whether jobs that come `after` this one are started by its success. Default true.
+    package var triggersDownstream: Bool
+    /// Whether `after` of the job itself is waited for. Default false for manual runs.
+    package var waitsForUpstreams: Bool
+
+    package init(
+        job: JobName, params: [String: String] = [:], at: UnixTime? = nil, requestID: String? = nil,
+        triggersDownstream: Bool = true, waitsForUpstreams: Bool = false
+    ) {
+        self.job = job
+        self.params = params
+        self.at = at
+        self.requestID = requestID
+        self.triggersDownstream = triggersDownstream
+        self.waitsForUpstreams = waitsForUpstreams
+    }
+}
+
+/// One due time in the future.
+package struct UpcomingRun: Hashable, Sendable, Codable {
+    package var job: JobName
+    package var at: WallTime
+    package var worker: WorkerID?
+
+    package init(job: JobName, at: WallTime, worker: WorkerID?) {
+        self.job = job
+        self.at = at
+        self.worker = worker
+    }
+}
+
+/// Where the log of an attempt is.
+package enum LogLocation: Sendable {
+    /// On this node's disk: the directory of the attempt's log, and whether the attempt is still live here.
+    case here(directory: String)
+    /// On another node, at this `HOST:PORT`.
+    case node(WorkerID, address: String)
+}
+
+/// What any node can be asked to do, behind the HTTP API. All methods throw `OperationError`.
+///
+/// Conformers: `NodeOperations`, and the recorded one of the API's tests.
+package protocol ClusterOperations: Sendable {
+    /// This node's id, once registered.
+    var worker: WorkerID? { get }
+
+    /// Creates a job. `conflict` where the name is taken.
+    func createJob(_ definition: JobDefinition) async throws(OperationError) -> JobView
+    /// Replaces a job's definition, at `ifVersion` where given; creates it where it is missing and `ifVersion` is nil.
+    func replaceJob(_ definition: JobDefinition, ifVersion: Int?) async throws(OperationError) -> (JobView, isNew: Bool)
+    func deleteJob(_ name: JobName, ifVersion: Int?) async throws(OperationError)
+    /// From the store itself: what was accepted can be read on every node at once.
+    func job(_ name: JobName) async throws(OperationError) -> JobView
+    func jobs(prefix: String?, cursor: String?, limit: Int) async throws(OperationError) -> Page<JobView>
+
+    func createRun(_ request: RunRequest) async throws(OperationError) -> RunView
+    /// From the mirror, and from the store where the mirror does not have it (yet).
+    func run(_ id: RunID) async throws(OperationError) -> MirroredRun
+    func attempts(of run: RunID) async throws(OperationError) -> [AttemptView]
+    func runs(_ query: RunQuery) async throws(OperationError) -> Page<RunView>
+    /// Asks the leader; returns its verdict in words.
+    func act(_ action: RunAction, on run: RunID, reason: String?) async throws(OperationError) -> RunView
+    /// A repeated run of one that is over. `onlyFailed` carries over what succeeded.
+    func repeatRun(_ id: RunID, onlyFailed: Bool) async throws(OperationError) -> RunView
+    func explain(_ run: RunID, task: TaskID?) async throws(OperationError) -> Explanation
+    func logLocation(run: RunID, task: TaskID, partition: Int, attempt: Int) async throws(OperationError) -> LogLocation
+
+    func workers() async throws(OperationError) -> [WorkerView]
+    func setDraining(_ worker: WorkerID, _ isDraining: Bool) async throws(OperationError)
+    func cluster() async throws(OperationError) -> ClusterView
+    func setPaused(_ isPaused: Bool, reason: String?) async throws(OperationError)
+    /// Due times of all jobs in a span, soonest first, `limit` at most.
+    func upcoming(from: WallTime, through: WallTime, limit: Int) async throws(OperationError) -> [UpcomingRun]
+    func events(after id: String?) async -> AsyncStream<MirrorEvent>
+    /// What is missing to be ready; empty when ready.
+    func missingForReady() async -> [String]
+}

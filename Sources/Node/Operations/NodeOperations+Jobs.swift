@@ -1,0 +1,213 @@
+import Coordination
+import Cron
+package import Scheduling
+import ZnodeStore
+
+extension NodeOperations {
+    package func createJob(_ definition: JobDefinition) async throws(OperationError) -> JobView {
+        let current = try current()
+        return try await storing {
+            try await submit(definition, current, creationID: SystemClock.randomID())
+        }
+    }
+
+    /// T1: the least loaded worker becomes the owner, the name's znode decides about uniqueness.
+    private func submit(
+        _ definition: JobDefinition, _ current: NodeContext.Current, creationID: String
+    ) async throws -> JobView {
+        let session = current.session
+        let name = definition.name
+        while true {
+            guard let owner = try await owner(session) else {
+                throw OperationError(.unavailable, code: "E2009", "there is no worker to own the job")
+            }
+            defer { JobBalance.shared.release(owner) }
+            let now = SystemClock.now()
+            let fired = try await firedRecord(session, name)
+            var version = 1
+            if fired != nil {
+                // A name used again: a version that live runs of the old job still need is not given twice.
+                let pinned = try await session.children(layout.pinned)
+                    .compactMap { ZnodeLayout.parseVersionedName($0) }
+                    .filter { $0.0 == name }
+                version = (pinned.map(\.1).max() ?? 0) + 1
+            }
+            let stored = StoredJob(version: version, createdAt: now, storedAt: now, definition: definition)
+            var record = fired?.record ?? FiredRecord(mark: now.second)
+            record.mark = now.second
+            let operations: [StoreOperation]
+            do throws(RecordError) {
+                operations = try JobOperations.submit(
+                    stored, owner: owner, creationID: creationID, upstreams: (definition.after ?? []).map(\.job),
+                    fired: record, firedVersion: fired?.version, layout)
+            } catch {
+                throw OperationError(.tooLarge, code: "E2006", error.description)
+            }
+            do throws(StoreError) {
+                _ = try await session.multi(operations)
+                return JobView(name: name, version: version, worker: owner, createdAt: now, definition: definition)
+            } catch {
+                if error.isOutcomeUnknown || error.code == .nodeExists {
+                    guard await session.waitUntilConnected() else { throw error }
+                    if let known = try await current.jobs.job(name) {
+                        if known.creationID == creationID { return known.view }  // mine: the reply was lost
+                        throw OperationError(
+                            .conflict, code: "E2004", "the name \(name) is taken",
+                            hint: "change the job with PUT, or choose another name")
+                    }
+                    if error.isOutcomeUnknown || error.path == layout.fired(name) { continue }
+                    throw error
+                }
+                switch (error.code, error.failedIndex) {
+                case (.noNode, let index?) where index >= 4:
+                    let upstream = definition.after?[index - 4].job
+                    throw OperationError(
+                        .invalid, code: "E2014",
+                        "\(name) comes after \(upstream.map(\.description) ?? "a job"), which does not exist")
+                case (.noNode, _), (.badVersion, _):
+                    continue  // the owner left, or the tombstone changed: choose again
+                default:
+                    throw error
+                }
+            }
+        }
+    }
+
+    /// The worker with the fewest jobs, counting those that this node is placing at this moment.
+    private func owner(_ session: any ZnodeSession) async throws -> WorkerID? {
+        let counts = try await WorkerCensus(session: session, layout: layout).jobCounts()
+        return JobBalance.shared.choose(counts)
+    }
+
+    private func firedRecord(
+        _ session: any ZnodeSession, _ name: JobName
+    ) async throws -> (record: FiredRecord, version: Int32)? {
+        do {
+            let path = layout.fired(name)
+            let znode = try await session.get(path)
+            return (try RecordCoding.decode(FiredRecord.self, from: znode.data, path: path), znode.stat.version)
+        } catch let error as StoreError where error.code == .noNode {
+            return nil
+        }
+    }
+
+    package func replaceJob(
+        _ definition: JobDefinition, ifVersion: Int?
+    ) async throws(OperationError) -> (JobView, isNew: Bool) {
+        let current = try current()
+        let name = definition.name
+        guard let known = try await storing({ try await current.jobs.job(name) }) else {
+            guard ifVersion == nil else {
+                throw OperationError(.notFound, code: "E2003", "there is no job \(name)")
+            }
+            return (try await createJob(definition), true)
+        }
+        if let ifVersion, ifVersion != known.job.version { throw stale(name, known.job.version, ifVersion) }
+        if known.job.definition == definition { return (known.view, false) }
+        if known.job.definition.after == nil, definition.after == nil {
+            return (try await edit(known, definition, ifVersion, current), false)
+        }
+        try await command(.replaceJob(definition, ifVersion: ifVersion), reason: nil)
+        return (try await job(name), false)
+    }
+
+    private func stale(_ name: JobName, _ found: Int, _ wanted: Int) -> OperationError {
+        OperationError(
+            .staleVersion, code: "E2005", "\(name) is at version \(found), not \(wanted)",
+            hint: "read it again and apply the change to what it says now")
+    }
+
+    /// T1e of a job without dependencies.
+    private func edit(
+        _ known: KnownJob, _ definition: JobDefinition, _ ifVersion: Int?, _ current: NodeContext.Current
+    ) async throws(OperationError) -> JobView {
+        try await storing {
+            var known = known
+            let name = definition.name
+            while true {
+                do {
+                    _ = try await current.session.multi(
+                        JobOperations.replace(known, with: definition, layout, now: SystemClock.now()))
+                    var view = known.view
+                    view.version += 1
+                    view.definition = definition
+                    return view
+                } catch let error as StoreError
+                    where error.code == .noNode || error.code == .nodeExists || error.isOutcomeUnknown
+                {
+                    guard await current.session.waitUntilConnected() else { throw error }
+                    guard let again = try await current.jobs.job(name) else {
+                        throw OperationError(.notFound, code: "E2003", "there is no job \(name)")
+                    }
+                    if again.job.definition == definition { return again.view }
+                    if let ifVersion, again.job.version != ifVersion {
+                        throw stale(name, again.job.version, ifVersion)
+                    }
+                    guard again.owner != known.owner || again.job.version != known.job.version else { throw error }
+                    known = again
+                }
+            }
+        }
+    }
+
+    package func deleteJob(_ name: JobName, ifVersion: Int?) async throws(OperationError) {
+        let current = try current()
+        guard try await storing({ try await current.session.exists(layout.jobName(name)) }) != nil else {
+            throw OperationError(.notFound, code: "E2003", "there is no job \(name)")
+        }
+        try await command(.deleteJob(name, ifVersion: ifVersion), reason: nil)
+    }
+
+    package func job(_ name: JobName) async throws(OperationError) -> JobView {
+        let current = try current()
+        guard let known = try await storing({ try await current.jobs.job(name) }) else {
+            throw OperationError(
+                .notFound, code: "E2003", "there is no job \(name)", hint: "`skyfire list jobs` shows what there is")
+        }
+        return known.view
+    }
+
+    package func jobs(prefix: String?, cursor: String?, limit: Int) async throws(OperationError) -> Page<JobView> {
+        let mirror = try mirror()
+        return try await storing { try await mirror.jobs(prefix: prefix, cursor: cursor, limit: limit) }
+    }
+
+    package func upcoming(
+        from: WallTime, through: WallTime, limit: Int
+    ) async throws(OperationError) -> [UpcomingRun] {
+        let mirror = try mirror()
+        return try await storing {
+            var upcoming: [UpcomingRun] = []
+            var cursor: String?
+            repeat {
+                let page = try await mirror.jobs(prefix: nil, cursor: cursor, limit: 500)
+                for job in page.items {
+                    guard let timers = timers(job) else { continue }
+                    var time = from.second
+                    for _ in 0..<limit {
+                        guard let next = timers.next(after: time), WallTime(next) <= through else { break }
+                        upcoming.append(UpcomingRun(job: job.name, at: WallTime(next), worker: job.worker))
+                        time = next
+                    }
+                }
+                // Only the soonest are wanted: the rest is dropped page by page, so that memory stays bounded.
+                upcoming.sort { ($0.at, $0.job) < ($1.at, $1.job) }
+                if upcoming.count > limit { upcoming.removeLast(upcoming.count - limit) }
+                cursor = page.nextCursor
+            } while cursor != nil
+            return upcoming
+        }
+    }
+
+    private func timers(_ job: JobView) -> JobTimers? {
+        guard job.definition.schedule?.isEmpty == false else { return nil }
+        do throws(CronError) {
+            return try JobTimers(
+                StoredJob(
+                    version: job.version, createdAt: job.createdAt, storedAt: job.createdAt,
+                    definition: job.definition), zones: zones)
+        } catch {
+            return nil  // a zone that this node does not know: its owner logs it
+        }
+    }
+}

@@ -1,0 +1,334 @@
+internal import AsyncHTTPClient
+import Coordination
+import Cron
+internal import NIOCore
+package import Scheduling
+import ZnodeStore
+import Logging
+import NIOHTTP1
+
+extension NodeOperations {
+    package func createRun(_ request: RunRequest) async throws(OperationError) -> RunView {
+        let current = try current()
+        guard let known = try await storing({ try await current.jobs.job(request.job) }) else {
+            throw OperationError(.notFound, code: "E2003", "there is no job \(request.job)")
+        }
+        let params = try checked(request.params, known.job.definition)
+        return try await enqueue(known, current, requestID: request.requestID) { record in
+            record.manual += 1
+            let run = RunID(
+                job: request.job, logicalTime: request.at ?? SystemClock.now().second, suffix: "m\(record.manual)")
+            return QueueEntry(
+                run: run, jobVersion: known.job.version, cause: .manual,
+                priority: known.job.definition.effectivePriority, params: params, queuedAt: SystemClock.now(),
+                traceID: SystemClock.randomID(), triggersDownstream: request.triggersDownstream,
+                waitsForUpstreams: request.waitsForUpstreams)
+        }
+    }
+
+    private func checked(
+        _ params: [String: String], _ definition: JobDefinition
+    ) throws(OperationError) -> [String: String] {
+        let declared = definition.params ?? [:]
+        for (name, value) in params.sorted(by: { $0.key < $1.key }) {
+            guard let parameter = declared[name] else {
+                let known = declared.keys.sorted().joined(separator: ", ")
+                throw OperationError(
+                    .invalid, code: "E2001", "job \(definition.name) has no parameter \"\(name)\"",
+                    hint: declared.isEmpty ? "it has none at all" : "it has: \(known)")
+            }
+            if let kind = parameter.type, !ParameterValue.isValid(value, kind) {
+                throw OperationError(
+                    .invalid, code: "E1601", "parameter \(name) is \"\(value)\"; expected \(ParameterValue.expectation(kind))")
+            }
+            if let choices = parameter.enum, !choices.contains(value) {
+                throw OperationError(
+                    .invalid, code: "E1601", "parameter \(name) is \"\(value)\"",
+                    hint: "it is one of: \(choices.joined(separator: ", "))")
+            }
+        }
+        for (name, parameter) in declared.sorted(by: { $0.key < $1.key })
+        where parameter.default == nil && params[name] == nil {
+            throw OperationError(
+                .invalid, code: "E2001", "parameter \(name) has no default and must be given",
+                hint: "add it: -p \(name)=VALUE")
+        }
+        return params
+    }
+
+    /// Puts a run into the queue in one `multi` with the job's counters, which also remember the request's id.
+    private func enqueue(
+        _ known: KnownJob, _ current: NodeContext.Current, requestID: String?,
+        _ make: @Sendable (inout FiredRecord) -> QueueEntry
+    ) async throws(OperationError) -> RunView {
+        let name = known.job.definition.name
+        let key = requestID ?? SystemClock.randomID()
+        return try await storing {
+            let path = layout.fired(name)
+            while true {
+                let znode = try await current.session.get(path)
+                var record = try RecordCoding.decode(FiredRecord.self, from: znode.data, path: path)
+                if let run = record.requests[key] { return try await self.run(run).run }
+                try await checkQueueBound(current.session)
+                let entry = make(&record)
+                record.remember(key, entry.run)
+                do {
+                    _ = try await current.session.multi([
+                        .check(layout.jobName(name)),
+                        .set(path, data: RecordCoding.encode(record), version: znode.stat.version),
+                        .create(layout.queueEntry(entry.run), data: RecordCoding.encode(entry)),
+                    ])
+                    return view(of: entry)
+                } catch let error as StoreError {
+                    if error.isOutcomeUnknown {
+                        guard await current.session.waitUntilConnected() else { throw error }
+                        continue  // the record knows the request if it was applied
+                    }
+                    switch (error.code, error.failedIndex) {
+                    case (.badVersion, _): continue
+                    case (.noNode, 0):
+                        throw OperationError(.notFound, code: "E2003", "there is no job \(name)")
+                    default: throw error
+                    }
+                }
+            }
+        }
+    }
+
+    private func checkQueueBound(_ session: any ZnodeSession) async throws {
+        let bound = context.configuration.maximumQueueLength
+        guard let stat = try await session.exists(layout.jobQueue), Int(stat.childCount) >= bound else { return }
+        throw OperationError(
+            .saturated, code: "E2007", "the queue is at its bound of \(bound) runs; nothing was stored",
+            hint: "try again later")
+    }
+
+    private func view(of entry: QueueEntry) -> RunView {
+        RunView(
+            id: entry.run, jobVersion: entry.jobVersion, cause: entry.cause, state: .queued, priority: entry.priority,
+            params: entry.params.isEmpty ? nil : entry.params, queuedAt: entry.queuedAt,
+            tasks: .init(total: 0, byState: [:]), traceID: entry.traceID)
+    }
+
+    // MARK: Reading
+
+    package func run(_ id: RunID) async throws(OperationError) -> MirroredRun {
+        var mirrorError: OperationError?
+        do throws(OperationError) {
+            let mirror = try mirror()
+            if let run = try await storing({ try await mirror.run(id) }) { return run }
+        } catch {
+            mirrorError = error
+        }
+        let current = try current()
+        let live: MirroredRun? = try await storing { try await self.live(id, current) }
+        if let live { return live }
+        if let mirrorError { throw mirrorError }
+        // It may have left the store between the two looks: then the mirror has it by now.
+        let mirror = try mirror()
+        if let run = try await storing({ try await mirror.run(id) }) { return run }
+        throw OperationError(
+            .notFound, code: "E2003", "there is no run \(id)", hint: "`skyfire list runs` shows what there is")
+    }
+
+    private func live(_ id: RunID, _ current: NodeContext.Current) async throws -> MirroredRun? {
+        if let entry: QueueEntry = try await optional(current.session, layout.queueEntry(id)) {
+            return MirroredRun(run: view(of: entry), tasks: [])
+        }
+        let path = layout.run(id)
+        do {
+            let header = try await current.session.get(path).data
+            let version = try RunRecordCoding.jobVersion(inHeader: header, path: path)
+            guard let job = try await current.jobs.job(id.job, version: version) else { return nil }
+            var chunks: [[UInt8]] = []
+            let names = try await current.session.children(path).compactMap { Int($0) }.sorted()
+            for chunk in names { chunks.append(try await current.session.get(layout.chunk(id, chunk)).data) }
+            let run = try RunRecordCoding.run(
+                id, job: job, header: header, chunks: chunks, outputs: [:], path: path)
+            return MirroredRun(run: run.view, tasks: run.taskSummaries)
+        } catch let error as StoreError where error.code == .noNode {
+            return nil
+        }
+    }
+
+    package func attempts(of run: RunID) async throws(OperationError) -> [AttemptView] {
+        let mirror = try mirror()
+        return try await storing { try await mirror.attempts(of: run) }
+    }
+
+    package func runs(_ query: RunQuery) async throws(OperationError) -> Page<RunView> {
+        let mirror = try mirror()
+        return try await storing { try await mirror.runs(query) }
+    }
+
+    // MARK: Commands
+
+    package func act(_ action: RunAction, on run: RunID, reason: String?) async throws(OperationError) -> RunView {
+        let kind: CommandRequest.Kind =
+            switch action {
+            case .cancel: .cancel(run)
+            case .kill: .kill(run)
+            case .pause: .pause(run)
+            case .resume: .resume(run)
+            }
+        do throws(OperationError) {
+            try await command(kind, reason: reason)
+        } catch {
+            // "Not live" may mean "never existed".
+            if error.code == "E2012" { _ = try await self.run(run) }
+            throw error
+        }
+        return try await self.run(run).run
+    }
+
+    /// Leaves a command in the leader's mailbox and waits for the verdict.
+    func command(_ kind: CommandRequest.Kind, reason: String?) async throws(OperationError) {
+        let current = try current()
+        let request = CommandRequest(id: SystemClock.randomID(), kind: kind, reason: reason, at: SystemClock.now())
+        let path = layout.command(request.id)
+        let verdict: Verdict? = try await storing {
+            let data = RecordCoding.encode(CommandRecord(request: request))
+            _ = try await current.session.create(path, data: data)
+            return try await withDeadline(.seconds(15)) {
+                for try await znode in current.session.updates(of: path) {
+                    guard let znode else { return nil }
+                    let record = try RecordCoding.decode(CommandRecord.self, from: znode.data, path: path)
+                    if let verdict = record.verdict { return verdict }
+                }
+                return nil
+            }
+        }
+        do throws(StoreError) {
+            try await current.session.delete(path)
+        } catch {
+            logger.debug("A command was not removed; the leader sweeps it", metadata: [LogKeys.error: "\(error)"])
+        }
+        guard let verdict else {
+            throw OperationError(
+                .unavailable, code: "E2008", "no leader has answered within 15 s",
+                hint: "`skyfire cluster status` shows whether there is one; the command may still be carried out")
+        }
+        guard verdict.isAccepted else {
+            let kind: OperationError.Kind =
+                switch verdict.code {
+                case "E2003": .notFound
+                case "E2005": .staleVersion
+                case "E2014", "E2015": .invalid
+                default: .conflict
+                }
+            throw OperationError(kind, code: verdict.code ?? "E2012", verdict.message)
+        }
+    }
+
+    package func repeatRun(_ id: RunID, onlyFailed: Bool) async throws(OperationError) -> RunView {
+        let old = try await run(id)
+        guard old.run.state.isOver else {
+            throw OperationError(.conflict, code: "E2012", "\(id) is \(old.run.state.rawValue); only a run that is over is repeated")
+        }
+        let current = try current()
+        guard let known = try await storing({ try await current.jobs.job(id.job) }) else {
+            throw OperationError(.notFound, code: "E2003", "job \(id.job) no longer exists")
+        }
+        var carried: [TaskID: [String: String]]?
+        if onlyFailed {
+            let attempts = try await attempts(of: id)
+            var done: [TaskID: [String: String]] = [:]
+            for task in old.tasks where task.states.allSatisfy({ $0 == TaskState.succeeded.letter }) {
+                guard known.job.taskIndex(task.id) != nil else { continue }
+                done[task.id] =
+                    attempts.last { $0.task == task.id && $0.state == AttemptOutcome.succeeded.rawValue }?.outputs ?? [:]
+            }
+            guard done.count < known.job.tasks.count else {
+                throw OperationError(.conflict, code: "E2012", "every task of \(id) succeeded: there is nothing to retry")
+            }
+            carried = done
+        }
+        let (params, tasks) = (old.run.params ?? [:], carried)
+        return try await enqueue(known, current, requestID: nil) { record in
+            record.repeated += 1
+            return QueueEntry(
+                run: RunID(job: id.job, logicalTime: id.logicalTime, suffix: "r\(record.repeated)"),
+                jobVersion: known.job.version, cause: .retry, priority: old.run.priority, params: params,
+                queuedAt: SystemClock.now(), traceID: SystemClock.randomID(), waitsForUpstreams: false, carried: tasks)
+        }
+    }
+
+    // MARK: Why
+
+    package func explain(_ run: RunID, task: TaskID?) async throws(OperationError) -> Explanation {
+        let current = try current()
+        if let leader = current.leader, leader.isLeading {
+            if let explanation = await leader.explain(run, task: task) { return explanation }
+            let state = try await self.run(run).run.state
+            return Explanation(run: run, state: state.rawValue, blockers: [])
+        }
+        guard let master = try await storing({ try await leaderRecord(current.session) }) else {
+            throw OperationError(.unavailable, code: "E2008", "there is no leader at this moment")
+        }
+        guard master.worker != current.worker else {
+            throw OperationError(.unavailable, code: "E2008", "the leader has just been elected and is reading")
+        }
+        return try await storing {
+            let query = task.map { "?task=\($0)" } ?? ""
+            var request = HTTPClientRequest(url: "http://\(master.address)/v1/runs/\(run)/explain\(query)")
+            request.headers.add(name: "skyfire-forwarded", value: current.worker.description)
+            do {
+                let response = try await HTTPClient.shared.execute(request, timeout: .seconds(5))
+                let body = Array(buffer: try await response.body.collect(upTo: 1 << 20))
+                guard response.status == .ok else {
+                    throw OperationError(.notFound, code: "E2003", "the leader does not know \(run)")
+                }
+                return try CanonicalJSON.decode(Explanation.self, from: body)
+            } catch let error as OperationError {
+                throw error
+            } catch {
+                throw OperationError(
+                    .unavailable, code: "E2008", "the leader at \(master.address) does not answer: \(error)")
+            }
+        }
+    }
+
+    // MARK: Logs
+
+    package func logLocation(
+        run: RunID, task: TaskID, partition: Int, attempt: Int
+    ) async throws(OperationError) -> LogLocation {
+        let id = AttemptID(run: run, task: task, partition: partition, number: attempt)
+        for place in places where place.runner.log(of: id) != nil {
+            return .here(directory: place.directory.logDirectory(id))
+        }
+        let found = try await attempts(of: run).first {
+            $0.task == task && $0.partition == partition && $0.n == attempt
+        }
+        guard let found else {
+            throw OperationError(.notFound, code: "E2003", "there is no attempt \(id)")
+        }
+        let current = try current()
+        if let place = places.first(where: { $0.worker() == found.worker }) {
+            return .here(directory: place.directory.logDirectory(id))
+        }
+        let registration: WorkerRegistration? = try await storing {
+            try await optional(current.session, layout.worker(found.worker))
+        }
+        guard let registration else {
+            throw OperationError(
+                .unavailable, code: "E2003", "the log is on \(found.worker), which is not there at this moment")
+        }
+        return .node(found.worker, address: registration.address)
+    }
+}
+
+/// Runs something for a time at most; `nil` when the time is over first.
+private func withDeadline<Value: Sendable>(
+    _ limit: Duration, _ body: @escaping @Sendable () async throws -> Value?
+) async throws -> Value? {
+    try await withThrowingTaskGroup(of: Value?.self) { group in
+        group.addTask { try await body() }
+        group.addTask {
+            _ = await pause(limit)
+            return nil
+        }
+        defer { group.cancelAll() }
+        return try await group.next() ?? nil
+    }
+}

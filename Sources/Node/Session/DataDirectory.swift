@@ -1,0 +1,138 @@
+internal import Glibc
+package import Scheduling
+
+/// Why a data directory cannot be used.
+package struct DataDirectoryError: Error, Hashable, Sendable, CustomStringConvertible {
+    package let description: String
+}
+
+/// A node's directory on disk: its identity, its logs, the files of its runs. Locked by one process at a time.
+///
+/// `lock` · `worker-id` · `cluster-id` · `live/` the journal of processes · `runs/<run>/` working files ·
+/// `logs/<run>/<task>~<partition>~<n>/` output
+package final class DataDirectory: Sendable {
+    package let path: String
+    private let lockDescriptor: Int32
+
+    /// Makes the directory if need be and locks it.
+    package init(path: String) throws(DataDirectoryError) {
+        self.path = path
+        guard DataDirectory.makeDirectories(path) else {
+            throw DataDirectoryError(description: "cannot make \(path): \(String(cString: strerror(errno)))")
+        }
+        let lockPath = "\(path)/lock"
+        let descriptor = open(lockPath, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else {
+            throw DataDirectoryError(description: "cannot open \(lockPath): \(String(cString: strerror(errno)))")
+        }
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+            let owner = DataDirectory.read(lockPath)?.trimmed ?? ""
+            close(descriptor)
+            throw DataDirectoryError(
+                description: "\(path) is in use by pid \(owner.isEmpty ? "?" : owner); give another one with --data")
+        }
+        ftruncate(descriptor, 0)
+        let text = "\(getpid())\n"
+        _ = text.withCString { pwrite(descriptor, $0, strlen($0), 0) }
+        lockDescriptor = descriptor
+    }
+
+    deinit { close(lockDescriptor) }
+
+    package var workerID: WorkerID? {
+        DataDirectory.read("\(path)/worker-id").flatMap { WorkerID($0.trimmed) }
+    }
+
+    package func rememberWorkerID(_ id: WorkerID) throws(DataDirectoryError) {
+        try write("worker-id", "\(id)\n")
+    }
+
+    package var clusterID: String? { DataDirectory.read("\(path)/cluster-id").map(\.trimmed) }
+
+    package func rememberClusterID(_ id: String) throws(DataDirectoryError) {
+        try write("cluster-id", "\(id)\n")
+    }
+
+    package func runDirectory(_ run: RunID) -> String { "\(path)/runs/\(run)" }
+
+    package func logDirectory(_ attempt: AttemptID) -> String {
+        "\(path)/logs/\(attempt.run)/\(attempt.task)~\(attempt.partition)~\(attempt.number)"
+    }
+
+    /// The runs that have working files here.
+    package func runsWithFiles() -> [RunID] {
+        guard let directory = opendir("\(path)/runs") else { return [] }
+        defer { closedir(directory) }
+        var runs: [RunID] = []
+        while let entry = readdir(directory) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            if let run = RunID(name) { runs.append(run) }
+        }
+        return runs
+    }
+
+    package static func makeDirectories(_ path: String) -> Bool {
+        var made = ""
+        for part in path.split(separator: "/", omittingEmptySubsequences: true) {
+            made += made.isEmpty && !path.hasPrefix("/") ? String(part) : "/\(part)"
+            if mkdir(made, 0o755) != 0, errno != EEXIST { return false }
+        }
+        return access(path, W_OK | X_OK) == 0
+    }
+
+    /// Removes a directory and all below it; what does not exist is fine. Links are removed, never followed.
+    package static func removeTree(_ path: String) {
+        guard let directory = opendir(path) else {
+            unlink(path)
+            return
+        }
+        var names: [String] = []
+        while let entry = readdir(directory) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            if name != ".", name != ".." { names.append(name) }
+        }
+        closedir(directory)
+        for name in names {
+            var status = stat()
+            let child = "\(path)/\(name)"
+            guard lstat(child, &status) == 0 else { continue }
+            if status.st_mode & S_IFMT == S_IFDIR { removeTree(child) } else { unlink(child) }
+        }
+        rmdir(path)
+    }
+
+    package static func read(_ path: String, limit: Int = 1 << 20) -> String? {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return nil }
+        defer { close(descriptor) }
+        var bytes = [UInt8](repeating: 0, count: limit)
+        let count = Glibc.read(descriptor, &bytes, limit)
+        guard count >= 0 else { return nil }
+        return String(decoding: bytes[..<count], as: UTF8.self)
+    }
+
+    /// Replaces a file as a whole: never half written.
+    private func write(_ name: String, _ text: String) throws(DataDirectoryError) {
+        let temporary = "\(path)/\(name).new"
+        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else {
+            throw DataDirectoryError(description: "cannot write \(temporary): \(String(cString: strerror(errno)))")
+        }
+        let written = text.withCString { Glibc.write(descriptor, $0, strlen($0)) }
+        let isSynced = fsync(descriptor) == 0
+        close(descriptor)
+        guard written == text.utf8.count, isSynced, rename(temporary, "\(path)/\(name)") == 0 else {
+            throw DataDirectoryError(description: "cannot write \(path)/\(name): \(String(cString: strerror(errno)))")
+        }
+    }
+}
+
+extension String {
+    fileprivate var trimmed: String {
+        String(drop { $0.isWhitespace }.reversed().drop { $0.isWhitespace }.reversed())
+    }
+}

@@ -1,0 +1,62 @@
+import Coordination
+import Cron
+import Scheduling
+import Synchronization
+import ZnodeStore
+
+/// What this node has at the moment: its session, its cluster, its leader service. Shared by the services and the API.
+final class NodeContext: Sendable {
+    /// One session with what lives in it.
+    struct Current: Sendable {
+        var session: any ZnodeSession
+        var worker: WorkerID
+        var leader: LeaderService?
+        var jobs: JobReader
+    }
+
+    private struct State {
+        var current: Current?
+        var clusterID: String?
+        var mirror: (any MirrorStore)?
+        var configuration = ClusterConfiguration()
+        var clockOffset: Int64 = 0
+        var isDraining = false
+        var queueLength = 0
+    }
+
+    private let state = Mutex(State())
+
+    var current: Current? { state.withLock { $0.current } }
+    var clusterID: String? { state.withLock { $0.clusterID } }
+    var mirror: (any MirrorStore)? { state.withLock { $0.mirror } }
+    var configuration: ClusterConfiguration { state.withLock { $0.configuration } }
+    var isDraining: Bool { state.withLock { $0.isDraining } }
+
+    func set(current: Current?) { state.withLock { $0.current = current } }
+    func set(clusterID: String) { state.withLock { $0.clusterID = clusterID } }
+    func set(mirror: any MirrorStore) { state.withLock { $0.mirror = mirror } }
+    func set(configuration: ClusterConfiguration) { state.withLock { $0.configuration = configuration } }
+    func set(isDraining: Bool) { state.withLock { $0.isDraining = isDraining } }
+    func set(queueLength: Int) { state.withLock { $0.queueLength = queueLength } }
+
+    /// How far this machine's clock is ahead of the store's, in milliseconds.
+    func set(clockOffset: Int64) { state.withLock { $0.clockOffset = clockOffset } }
+}
+
+extension NodeContext: FiringPermission {
+    /// The largest difference to the store's clock at which timers still fire, in milliseconds.
+    static var maximumClockOffset: Int64 { 2_000 }
+
+    var firingHold: String? {
+        state.withLock { state in
+            if state.configuration.isPaused { return "the cluster is paused" }
+            if abs(state.clockOffset) > Self.maximumClockOffset {
+                return "this machine's clock differs from the store's by \(state.clockOffset) ms"
+            }
+            if state.queueLength >= state.configuration.maximumQueueLength {
+                return "the queue is at its bound of \(state.configuration.maximumQueueLength)"
+            }
+            return nil
+        }
+    }
+}

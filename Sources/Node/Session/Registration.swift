@@ -1,0 +1,93 @@
+import Coordination
+import Logging
+import Scheduling
+import ZnodeStore
+
+/// Puts this node's registration into the store and keeps it true.
+struct Registration: Sendable {
+    let worker: WorkerID
+    let record: WorkerRegistration
+    let session: any ZnodeSession
+    let layout: ZnodeLayout
+    let logger: Logger
+
+    /// Registers in one `multi`. A registration that an earlier session of this node left is replaced: the data
+    /// directory's lock says that no other process can own it.
+    func register(resources: ResourceReport) async throws {
+        for path in [layout.jobs(of: worker), layout.assign(worker)] where record.takesWork {
+            do throws(StoreError) {
+                _ = try await session.create(path)
+            } catch {
+                guard error.code == .nodeExists else { throw error }
+            }
+        }
+        while true {
+            var operations: [StoreOperation] = []
+            for (path, data) in [
+                (layout.worker(worker), RecordCoding.encode(record)),
+                (layout.resources(worker), RecordCoding.encode(resources)),
+            ] {
+                if let stat = try await session.exists(path) {
+                    operations.append(.delete(path, version: stat.version))
+                }
+                operations.append(.create(path, data: data, mode: .ephemeral))
+            }
+            do throws(StoreError) {
+                _ = try await session.multi(operations)
+                return
+            } catch {
+                // The old registration vanished, or this one's reply was lost: look again and put it right.
+                switch error.code {
+                case .noNode, .nodeExists, .badVersion: continue
+                default: throw error
+                }
+            }
+        }
+    }
+
+    /// Writes what this node measures, every few seconds and when the number of running attempts changes much; learns
+    /// the store's clock on the way.
+    func beat(_ context: NodeContext, directory: String, running: @Sendable () -> Int) async throws {
+        var probe = ResourceProbe(directory: directory)
+        var beat = 0
+        while !Task.isCancelled {
+            beat += 1
+            let report = probe.measure(running: running(), beat: beat)
+            let before = SystemClock.now()
+            let stat = try await session.set(layout.resources(worker), data: RecordCoding.encode(report))
+            let after = SystemClock.now()
+            let middle = (before.milliseconds + after.milliseconds) / 2
+            let offset = middle - stat.modifiedMilliseconds
+            // The answer's way adds to what seems an offset: only what is beyond the round trip counts.
+            context.set(clockOffset: abs(offset) > after - before ? offset : 0)
+            if let queue = try await session.exists(layout.jobQueue) {
+                context.set(queueLength: Int(queue.childCount))
+            }
+            guard await pause(.seconds(5)) else { return }
+        }
+    }
+
+    /// Follows the cluster's configuration: pause, and whether this node is to drain.
+    func followConfiguration(_ context: NodeContext, onDraining: @Sendable (Bool) async throws -> Void) async throws {
+        var wasDraining = false
+        for try await znode in session.updates(of: layout.configs) {
+            guard let znode else { continue }
+            let configuration = try RecordCoding.decode(
+                ClusterConfiguration.self, from: znode.data, path: layout.configs)
+            context.set(configuration: configuration)
+            let isDraining = configuration.draining.contains(worker) || context.isDraining
+            if isDraining != wasDraining {
+                wasDraining = isDraining
+                try await onDraining(isDraining)
+            }
+        }
+    }
+
+    /// Says in the registration whether this node takes new work.
+    func setDraining(_ isDraining: Bool) async throws {
+        var record = record
+        record.isDraining = isDraining
+        _ = try await session.set(layout.worker(worker), data: RecordCoding.encode(record))
+        logger.info(isDraining ? "Drains" : "Takes work", metadata: [LogKeys.worker: "\(worker)"])
+    }
+}

@@ -1,0 +1,38 @@
+import Logging
+import ZnodeStore
+import Coordination
+
+/// Runs a duty of a session again and again until the session is over or the task is cancelled.
+///
+/// A duty begins by reading what there is, so that after a broken connection it can simply begin anew. An error that
+/// is not the store's is logged, and the duty begins again after a second: a duty never ends by itself.
+func keepDoing(
+    _ step: String, in session: any ZnodeSession, logger: Logger, _ duty: @Sendable () async throws -> Void
+) async {
+    while !Task.isCancelled, !session.state.isOver {
+        do {
+            try await duty()
+            return
+        } catch let error as StoreError where error.isRetriable || error.isOutcomeUnknown || error.isSessionOver {
+            logger.debug(
+                "A duty lost contact and begins again",
+                metadata: [LogKeys.step: "\(step)", LogKeys.error: "\(error)"])
+            guard await session.waitUntilConnected() else { return }
+        } catch is CancellationError {
+            return
+        } catch {
+            logger.error("A duty failed and begins again", metadata: [LogKeys.step: "\(step)", LogKeys.error: "\(error)"])
+            guard await pause(.seconds(1)) else { return }
+        }
+    }
+}
+
+/// Sleeps; returns false when the task was cancelled.
+func pause(_ duration: Duration) async -> Bool {
+    do {
+        try await ContinuousClock().sleep(for: duration)
+        return true
+    } catch {
+        return false  // only cancellation ends a sleep early
+    }
+}

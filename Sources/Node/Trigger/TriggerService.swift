@@ -1,0 +1,255 @@
+package import Coordination
+package import Cron
+package import Logging
+package import Scheduling
+import Synchronization
+package import ZnodeStore
+
+/// What timers must know of the cluster before they fire.
+package protocol FiringPermission: Sendable {
+    /// Why nothing may be fired now, or `nil`.
+    var firingHold: String? { get }
+}
+
+/// Fires the jobs that this node owns: watches its directory of definitions, sleeps until the soonest due time, and
+/// commits T2. One task and one heap for any number of jobs.
+package final class TriggerService: Sendable {
+    private struct Timers {
+        var core = TriggerCore()
+        /// The version of each job's `fired` znode, for the next T2.
+        var marks: [JobName: (record: FiredRecord, version: Int32)] = [:]
+    }
+
+    private let worker: WorkerID
+    private let session: any ZnodeSession
+    private let layout: ZnodeLayout
+    private let zones: TimeZoneDatabase
+    private let permission: any FiringPermission
+    private let logger: Logger
+    private let lane: TransactionLane
+    private let timers = Mutex(Timers())
+    /// The next due time may be sooner than it was.
+    private let changed = Signal()
+
+    package init(
+        worker: WorkerID, session: any ZnodeSession, layout: ZnodeLayout, zones: TimeZoneDatabase,
+        permission: any FiringPermission, logger: Logger
+    ) {
+        self.worker = worker
+        self.session = session
+        self.layout = layout
+        self.zones = zones
+        self.permission = permission
+        self.logger = logger
+        lane = TransactionLane(session: session)
+    }
+
+    package var jobCount: Int { timers.withLock { $0.core.count } }
+
+    package func run() async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { await self.lane.run() }
+            group.addTask {
+                for try await names in self.session.childrenUpdates(of: self.layout.jobs(of: self.worker)) {
+                    try await self.take(names)
+                }
+            }
+            group.addTask { await self.fireForever() }
+            defer { group.cancelAll() }
+            try await group.next()
+        }
+    }
+
+    // MARK: Definitions
+
+    private func take(_ names: [String]) async throws {
+        var current: [JobName: Int] = [:]
+        for name in names {
+            guard let (job, version) = ZnodeLayout.parseVersionedName(name) else { continue }
+            current[job] = max(version, current[job] ?? 0)
+        }
+        let (new, gone) = timers.withLock { timers in
+            (
+                current.filter { timers.core.version(of: $0.key) != $0.value }.map { ($0.key, $0.value) },
+                timers.marks.keys.filter { current[$0] == nil }
+            )
+        }
+        if !gone.isEmpty {
+            timers.withLock { timers in
+                for name in gone {
+                    timers.core.disown(name)
+                    timers.marks[name] = nil
+                }
+            }
+        }
+        for chunk in new.sorted(by: { $0.0 < $1.0 }).chunked(128) {
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for (name, version) in chunk { group.addTask { try await self.own(name, version) } }
+                try await group.waitForAll()
+            }
+            changed.notify()
+        }
+    }
+
+    private func own(_ name: JobName, _ version: Int) async throws {
+        let path = layout.job(name, version: version, owner: worker)
+        let stored: StoredJob
+        let fired: FiredRecord
+        let firedVersion: Int32
+        do throws(StoreError) {
+            let definition = try await session.get(path)
+            let mark = try await session.get(layout.fired(name))
+            do {
+                stored = try DefinitionCoding.decode(definition.data, path: path)
+                fired = try RecordCoding.decode(FiredRecord.self, from: mark.data, path: layout.fired(name))
+                firedVersion = mark.stat.version
+            } catch {
+                logger.error(
+                    "A definition cannot be read", metadata: [LogKeys.job: "\(name)", LogKeys.error: "\(error)"])
+                return
+            }
+        } catch {
+            if error.code == .noNode { return }  // edited or moved again; the next list says so
+            throw error
+        }
+        let jobTimers: JobTimers
+        do throws(CronError) {
+            jobTimers = try JobTimers(stored, zones: zones)
+        } catch {
+            logger.error(
+                "A trigger cannot be understood here; the job does not fire",
+                metadata: [LogKeys.job: "\(name)", LogKeys.error: "\(error)"])
+            return
+        }
+        // The triggers of a new version count from when it was stored.
+        let mark = max(fired.mark, stored.storedAt.second)
+        let now = SystemClock.now().second
+        timers.withLock { timers in
+            timers.marks[name] = (fired, firedVersion)
+            timers.core.own(name, jobTimers, mark: mark, since: now)
+        }
+    }
+
+    // MARK: Firing
+
+    private func fireForever() async {
+        await withTaskGroup(of: Void.self) { group in
+            while !Task.isCancelled {
+                let wake = timers.withLock { $0.core.nextWake() }
+                let wait = wake.map { WallTime($0) - SystemClock.now() } ?? .max
+                if wait > 0 {
+                    await changed.wait(upTo: .milliseconds(min(wait, 30_000)))
+                    continue
+                }
+                if let hold = permission.firingHold {
+                    logger.debug("Due jobs are held back", metadata: [LogKeys.reason: "\(hold)"])
+                    guard await pause(.seconds(1)) else { return }
+                    continue
+                }
+                let now = SystemClock.now().second
+                let firings = timers.withLock { $0.core.due(at: now, limit: 256) }
+                for firing in firings { group.addTask { await self.fire(firing) } }
+            }
+        }
+    }
+
+    /// T2.
+    private func fire(_ firing: Firing) async {
+        let now = SystemClock.now()
+        while true {
+            guard let (record, version) = timers.withLock({ $0.marks[firing.job] }) else { return }
+            var next = record
+            next.mark = max(record.mark, firing.mark)
+            var operations: [StoreOperation] = [
+                .check(layout.job(firing.job, version: firing.version, owner: worker)),
+                .set(layout.fired(firing.job), data: RecordCoding.encode(next), version: version),
+            ]
+            for due in firing.runs {
+                var entry = QueueEntry(
+                    run: RunID(job: firing.job, logicalTime: due.logicalTime), jobVersion: firing.version,
+                    cause: .schedule, priority: firing.priority, queuedAt: now, traceID: SystemClock.randomID())
+                entry.suppression = due.suppression
+                operations.append(.create(layout.queueEntry(entry.run), data: RecordCoding.encode(entry)))
+            }
+            do throws(StoreError) {
+                let results = try await lane.commit(operations)
+                guard case .set(let stat) = results[1] else { return }
+                settle(firing, next, stat.version)
+                return
+            } catch {
+                if error.isSessionOver { return }
+                if error.isRetriable || error.isOutcomeUnknown {
+                    guard await session.waitUntilConnected() else { return }
+                    continue
+                }
+                switch (error.code, error.failedIndex) {
+                case (.noNode, 0):
+                    return  // edited, moved or deleted; the next list decides
+                case (.badVersion, 1):
+                    // This node's own commit whose reply was lost, or a manual run that counted: read it again.
+                    guard await refreshMark(firing) else { return }
+                case (.nodeExists, _):
+                    // The run exists already: the mark alone is behind.
+                    guard await advanceMarkOnly(firing, next, version) else { return }
+                    return
+                default:
+                    logger.error(
+                        "A firing could not be committed",
+                        metadata: [LogKeys.job: "\(firing.job)", LogKeys.error: "\(error)"])
+                    let later = SystemClock.now().second.adding(seconds: 1)
+                    timers.withLock { $0.core.postponed(firing.job, until: later) }
+                    changed.notify()
+                    return
+                }
+            }
+        }
+    }
+
+    private func settle(_ firing: Firing, _ record: FiredRecord, _ version: Int32) {
+        timers.withLock { timers in
+            guard timers.marks[firing.job] != nil else { return }
+            timers.marks[firing.job] = (record, version)
+            timers.core.fired(firing.job, mark: firing.mark)
+        }
+        changed.notify()
+    }
+
+    /// Reads the mark again. Returns false when the firing needs no further try.
+    private func refreshMark(_ firing: Firing) async -> Bool {
+        while true {
+            do {
+                let path = layout.fired(firing.job)
+                let znode = try await session.get(path)
+                let record = try RecordCoding.decode(FiredRecord.self, from: znode.data, path: path)
+                if record.mark >= firing.mark {
+                    settle(firing, record, znode.stat.version)
+                    return false
+                }
+                timers.withLock { $0.marks[firing.job] = (record, znode.stat.version) }
+                return true
+            } catch let error as StoreError {
+                guard error.isRetriable || error.isOutcomeUnknown, await session.waitUntilConnected() else {
+                    return false
+                }
+            } catch {
+                logger.error(
+                    "The fired mark cannot be read",
+                    metadata: [LogKeys.job: "\(firing.job)", LogKeys.error: "\(error)"])
+                return false
+            }
+        }
+    }
+
+    private func advanceMarkOnly(_ firing: Firing, _ record: FiredRecord, _ version: Int32) async -> Bool {
+        do throws(StoreError) {
+            let stat = try await session.set(
+                layout.fired(firing.job), data: RecordCoding.encode(record), version: version)
+            settle(firing, record, stat.version)
+        } catch {
+            let later = SystemClock.now().second.adding(seconds: 1)
+            timers.withLock { $0.core.postponed(firing.job, until: later) }
+            changed.notify()
+        }
+        return true
+    }
+}

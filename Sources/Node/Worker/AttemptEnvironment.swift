@@ -1,0 +1,83 @@
+internal import Glibc
+import Scheduling
+import Cron
+
+/// What an attempt's process sees in its environment.
+enum AttemptEnvironment {
+    static func variables(
+        _ attempt: AttemptID, _ assignment: Assignment, token: Int64, worker: WorkerID, outputFile: String,
+        workingDirectory: String
+    ) -> [String: String] {
+        var variables = inherited
+        variables.merge(assignment.environment) { _, own in own }
+        variables["SKYFIRE_JOB"] = attempt.run.job.description
+        variables["SKYFIRE_RUN"] = attempt.run.description
+        variables["SKYFIRE_TASK"] = attempt.task.description
+        variables["SKYFIRE_PARTITION_INDEX"] = String(attempt.partition)
+        variables["SKYFIRE_PARTITION_COUNT"] = String(assignment.partitionCount)
+        variables["SKYFIRE_PARTITION_VALUE"] = assignment.partitionValue
+        variables["SKYFIRE_ATTEMPT"] = String(attempt.number)
+        variables["SKYFIRE_ATTEMPT_ID"] = attempt.description(partitioned: assignment.isPartitioned)
+        variables["SKYFIRE_LOGICAL_TIME"] = attempt.run.logicalTime.rfc3339
+        variables["SKYFIRE_FENCING_TOKEN"] = String(token)
+        variables["SKYFIRE_WORKER"] = worker.description
+        variables["SKYFIRE_OUTPUT"] = outputFile
+        variables["SKYFIRE_WORKDIR"] = workingDirectory
+        variables["TRACEPARENT"] = "00-\(assignment.traceID)-\(spanID(attempt))-01"
+        return variables
+    }
+
+    /// What a task gets of the node's own environment: enough to find programs and speak the user's language, and
+    /// nothing that could hold a secret.
+    private static let inherited: [String: String] = {
+        var variables = ["PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]
+        for name in ["PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR"] {
+            if let value = getenv(name) { variables[name] = String(cString: value) }
+        }
+        return variables
+    }()
+
+    /// A span id that is the same for the same attempt.
+    private static func spanID(_ attempt: AttemptID) -> String {
+        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+        for byte in attempt.znodeName.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+        let text = String(hash, radix: 16)
+        return String(repeating: "0", count: 16 - text.utf8.count) + text
+    }
+}
+
+/// Reads what a task wrote to its output file: lines of `name=value`.
+package enum OutputFile {
+    /// Returns the values, or the reason why they cannot be taken.
+    package static func parse(_ text: String, allowed: [String]?) -> Result<[String: String], OutputError> {
+        var outputs: [String: String] = [:]
+        var size = 0
+        for (number, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+            if line.isEmpty { continue }
+            guard let equals = line.firstIndex(of: "="), equals != line.startIndex else {
+                return .failure(OutputError("line \(number + 1) of the output file is not NAME=VALUE"))
+            }
+            let name = String(line[..<equals])
+            guard NameGrammar.isIdentifier(name.utf8, maximumLength: 64) else {
+                return .failure(OutputError("\"\(name.prefix(70))\" is not a name for an output"))
+            }
+            if let allowed, !allowed.contains(name) {
+                return .failure(OutputError("output \"\(name)\" is not among the task's `outputs`"))
+            }
+            outputs[name] = String(line[line.index(after: equals)...])
+            size += line.utf8.count
+            guard size <= AssignmentBuilder.maximumOutputBytes else {
+                return .failure(OutputError("the outputs are larger than \(AssignmentBuilder.maximumOutputBytes) bytes"))
+            }
+        }
+        return .success(outputs)
+    }
+
+    package struct OutputError: Error, Hashable, Sendable, CustomStringConvertible {
+        package let description: String
+
+        init(_ description: String) {
+            self.description = "E3006 \(description)"
+        }
+    }
+}

@@ -1,0 +1,199 @@
+import CProcess
+import Glibc
+
+/// Which processes are alive, on disk, so that a successor can end them after a crash.
+///
+/// One file per live attempt, `<directory>/live/<attempt>`: first the boundary's mark, written when the
+/// process is prepared, then pid, start time and boot id, written when it runs. So a crash between the two
+/// leaves at worst a process known by its mark. Nothing is synced: a crash of the machine ends the processes
+/// too.
+package struct ProcessJournal: Sendable {
+    /// What a sweep ended.
+    package struct Swept: Sendable, Equatable {
+        /// The attempt.
+        package let id: String
+        /// The processes that were killed; empty when none was alive any more.
+        package let killedPIDs: [Int32]
+        /// Processes still alive after KILL when the sweep gave up, 5 seconds after it began.
+        package let survivingPIDs: [Int32]
+    }
+
+    private let liveDirectory: String
+    private let bootID = ProcessTable.bootID()
+
+    /// Makes a journal in a directory, which is made if need be.
+    package init(directory: String) throws(ProcessError) {
+        self.liveDirectory = directory + "/live"
+        makeDirectories(liveDirectory)
+        guard access(liveDirectory, W_OK | X_OK) == 0 else {
+            throw ProcessError(errno: errno, "making \(liveDirectory)")
+        }
+    }
+
+    /// Notes that an attempt is about to start; returns an open file for `noteStart`.
+    func noteIntent(_ request: ProcessRequest) throws(ProcessError) -> Int32 {
+        let path = path(of: request.id)
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw ProcessError(errno: errno, "writing \(path)") }
+        if let mark = request.boundaryMark {
+            let line = Array("mark \(mark.replacing("\n", with: "\u{0}"))\n".utf8)
+            let failure = line.withUnsafeBytes { writeFully(descriptor, $0, at: 0).errno }
+            if failure != 0 {
+                close(descriptor)
+                unlink(path)
+                throw ProcessError(errno: failure, "writing \(path)")
+            }
+        }
+        return descriptor
+    }
+
+    /// Notes the process of an attempt and closes the file; returns the error number or 0.
+    func noteStart(_ descriptor: Int32, pid: pid_t, startTicks: UInt64) -> Int32 {
+        defer { close(descriptor) }
+        let line = Array("process \(pid) \(startTicks) \(bootID)\n".utf8)
+        let end = lseek(descriptor, 0, SEEK_END)
+        return line.withUnsafeBytes { writeFully(descriptor, $0, at: Int64(max(end, 0))).errno }
+    }
+
+    func forget(_ id: String) {
+        unlink(path(of: id))
+    }
+
+    private func path(of id: String) -> String {
+        let digits = Array("0123456789ABCDEF".utf8)
+        var name: [UInt8] = []
+        for byte in id.utf8 {
+            if byte > 0x20, byte < 0x7f, byte != UInt8(ascii: "/"), byte != UInt8(ascii: "%"),
+                byte != UInt8(ascii: ".") || !name.isEmpty
+            {
+                name.append(byte)
+            } else {
+                name += [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
+            }
+        }
+        return liveDirectory + "/" + String(decoding: name, as: UTF8.self)
+    }
+
+    /// Whether the file name of an id is short enough for the file system.
+    static func accepts(id: String) -> Bool {
+        !id.isEmpty
+            && id.utf8.reduce(0) { $0 + ($1 > 0x20 && $1 < 0x7f && $1 != 0x2f && $1 != 0x25 ? 1 : 3) } <= 250
+    }
+}
+
+extension ProcessJournal {
+    private struct Record {
+        let id: String
+        let path: String
+        var mark: String?
+        var pid: pid_t = 0
+        var startTicks: UInt64 = 0
+
+        /// Whether a process belongs to the attempt.
+        ///
+        /// The session's leader must be the recorded process itself; once it is gone its number may have
+        /// been given to another session, and then only the mark counts.
+        func owns(_ process: ProcessStatus, sessionIsKnown: Bool) -> Bool {
+            guard pid == 0 || process.startTicks >= startTicks, process.pid != getpid() else { return false }
+            if sessionIsKnown, process.session == pid || process.group == pid { return true }
+            guard let mark else { return false }
+            return ProcessTable.environment(of: process.pid, contains: mark)
+        }
+    }
+
+    /// Kills what a crashed predecessor left running and empties the journal.
+    ///
+    /// Called once before a supervisor uses the journal, by whoever holds the data directory's lock. Blocks
+    /// until the processes are gone, 5 seconds at most. Of an attempt without a boundary mark whose main
+    /// process is gone, the rest cannot be told from strangers and is let be.
+    package func sweep() -> [Swept] {
+        let records = records()
+        guard !records.isEmpty else { return [] }
+        var killed: [String: Set<pid_t>] = [:]
+        var surviving: [String: [pid_t]] = [:]
+        let deadline = bootNanoseconds() + 5_000_000_000
+        // Sessions whose leader was seen alive. A number stays taken while one of its session lives, so their
+        // survivors are known in the next look although the leader is dead by then.
+        var knownSessions: Set<String> = []
+        repeat {
+            let previous = surviving
+            surviving = [:]
+            var waiting: [pollfd] = []
+            let processes = ProcessTable.all()
+            for record in records {
+                let leaderLives = processes.contains {
+                    $0.pid == record.pid && $0.startTicks == record.startTicks
+                }
+                if leaderLives { knownSessions.insert(record.id) }
+                let isKnown = leaderLives || (knownSessions.contains(record.id) && previous[record.id] != nil)
+                for process in processes
+                where !process.isDead && record.owns(process, sessionIsKnown: isKnown) {
+                    surviving[record.id, default: []].append(process.pid)
+                    let descriptor = skyfire_pidfd_open(process.pid)
+                    if descriptor >= 0 {
+                        waiting.append(pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0))
+                    }
+                    if ProcessTable.send(SIGKILL, to: process) {
+                        killed[record.id, default: []].insert(process.pid)
+                    }
+                }
+            }
+            // One ended process is enough to look again; what is stuck ends the wait after 50 ms.
+            if !waiting.isEmpty { poll(&waiting, nfds_t(waiting.count), 50) }
+            for entry in waiting { close(entry.fd) }
+        } while !surviving.isEmpty && bootNanoseconds() < deadline
+        for record in records where surviving[record.id] == nil { unlink(record.path) }
+        return records.map {
+            Swept(
+                id: $0.id,
+                killedPIDs: killed[$0.id, default: []].sorted(),
+                survivingPIDs: surviving[$0.id] ?? []
+            )
+        }
+    }
+
+    private func records() -> [Record] {
+        guard let directory = opendir(liveDirectory) else { return [] }
+        defer { closedir(directory) }
+        var records: [Record] = []
+        while let entry = readdir(directory) {
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) {
+                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if name.hasPrefix(".") { continue }
+            let path = liveDirectory + "/" + name
+            var record = Record(id: Self.id(fromFileName: name), path: path)
+            var isOfThisBoot = true
+            for line in String(decoding: readSmallFile(path) ?? [], as: UTF8.self).split(separator: "\n") {
+                let fields = line.split(separator: " ")
+                if line.hasPrefix("mark ") {
+                    record.mark = String(line.dropFirst(5).replacing("\u{0}", with: "\n"))
+                } else if fields.count == 4, fields[0] == "process", let pid = pid_t(fields[1]),
+                    let ticks = UInt64(fields[2])
+                {
+                    (record.pid, record.startTicks) = (pid, ticks)
+                    isOfThisBoot = fields[3] == bootID
+                }
+            }
+            if !isOfThisBoot { record = Record(id: record.id, path: path) }
+            records.append(record)
+        }
+        return records.sorted { $0.id < $1.id }
+    }
+
+    private static func id(fromFileName name: String) -> String {
+        var bytes: [UInt8] = []
+        var rest = name.utf8[...]
+        while let byte = rest.popFirst() {
+            if byte == UInt8(ascii: "%"),
+                let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16)
+            {
+                bytes.append(value)
+                rest = rest.dropFirst(2)
+            } else {
+                bytes.append(byte)
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+}

@@ -1,0 +1,120 @@
+import HashTreeCollections
+
+extension LeaderCore {
+    /// Turns queue entries into live runs, in order, as far as there are places.
+    mutating func admitQueued(_ planning: inout Planning) {
+        queueCursor = scan(queueOrder, from: queueCursor, &planning) { core, item, planning in
+            guard let entry = core.queue[item.run] else { return }
+            guard core.runs[entry.run] == nil else {
+                core.duplicates.append(entry.run)
+                return
+            }
+            guard let known = core.knownJob(entry.run.job) else {
+                if core.missingJobs.contains(entry.run.job) {
+                    core.suppress(entry, as: .skipped, reason: "its job was deleted", &planning)
+                }
+                return
+            }
+            core.consider(entry, known, &planning)
+        }
+    }
+
+    private mutating func consider(_ entry: QueueEntry, _ known: KnownJob, _ planning: inout Planning) {
+        let definition = known.job.definition
+        if let reason = entry.suppression {
+            suppress(entry, as: .skipped, reason: reason, &planning)
+            return
+        }
+        if entry.waitsForUpstreams, entry.cause != .dependency {
+            for upstream in definition.after ?? [] {
+                guard let outcomes = knownOutcomes(upstream.job) else { return }
+                if outcomes.record.end(at: entry.run.logicalTime) != .succeeded {
+                    queueOrder.remove(queueItem(entry))
+                    parked[upstream.job, default: []].append(entry.run)
+                    return
+                }
+            }
+        }
+        let suppresses = entry.cause == .schedule || entry.cause == .dependency
+        if suppresses, definition.effectiveOverlap == .skip, (activeRuns[definition.name] ?? 0) > 0 {
+            suppress(entry, as: .skipped, reason: "E3001 an earlier run of \(definition.name) is not over", &planning)
+            return
+        }
+        let params: [String: String]
+        do {
+            params = try AssignmentBuilder.parameters(entry, definition, zone: known.job.zone)
+        } catch {
+            suppress(entry, as: .failed, reason: "E3007 \(error)", &planning)
+            return
+        }
+        admit(entry, known, params, &planning)
+    }
+
+    private mutating func admit(
+        _ entry: QueueEntry, _ known: KnownJob, _ params: [String: String], _ planning: inout Planning
+    ) {
+        let isStuck = planning.places.stuckJobs.contains(ObjectIdentifier(known.job))
+        guard entry.carried != nil || !isStuck else { return }
+        let definition = known.job.definition
+        let run = LiveRun(
+            id: entry.run, job: known.job, cause: entry.cause, priority: entry.priority, params: params,
+            queuedAt: entry.queuedAt, startedAt: planning.now, traceID: entry.traceID,
+            triggersDownstream: entry.triggersDownstream, age: entry.age)
+        var draft = RunDraft(run: run, isNew: true)
+        var cost = 600 + params.reduce(0) { $0 + $1.key.utf8.count + $1.value.utf8.count + 8 } + run.units.count * 8
+        for (index, task) in known.job.tasks.enumerated() {
+            guard let outputs = entry.carried?[task.definition.id] else { continue }
+            if !outputs.isEmpty {
+                draft.run.outputs[task.definition.id] = outputs
+                cost += outputs.approximateSize
+            }
+            carry(index, &draft)
+        }
+        draft.newOutputs = draft.run.outputs
+        draft.before = [
+            .checkDefinition(definition.name, version: known.job.version, owner: known.owner),
+            .deleteQueueEntry(entry.run),
+        ]
+        startRoots(&draft)
+        let placed = placeUnits(&draft, &planning)
+        if placed == 0, draft.run.openUnits > 0 {
+            // Nothing fits: the entry stays where it is. Up to here only the draft has changed.
+            if entry.carried == nil { planning.places.stuckJobs.insert(ObjectIdentifier(known.job)) }
+            return
+        }
+        planning.budget.spend(operations: 3 + run.chunkCount + draft.newOutputs.count, bytes: cost)
+        removeFromQueue(entry.run)
+        noteActive(definition.name, 1)
+        if draft.run.openUnits == 0 { conclude(&draft, &planning) } else { noteTimer(draft.run) }
+        if !draft.run.ready.isEmpty { readyOrder.insert(QueuedItem(key: draft.run.orderKey, run: entry.run)) }
+        runs[entry.run] = draft.run
+        planning.draftOrder.append(entry.run)
+        planning.drafts[entry.run] = draft
+    }
+
+    /// Counts a task as succeeded that an earlier run has done.
+    private mutating func carry(_ index: Int, _ draft: inout RunDraft) {
+        let task = draft.run.job.tasks[index]
+        for unit in task.units { draft.run.units[unit].state = .succeeded }
+        draft.run.openUnits -= task.units.count
+        draft.run.progress[index].open = 0
+        draft.run.progress[index].nextWaiting = task.units.upperBound
+        draft.unsettled.append(index)
+    }
+
+    mutating func suppress(
+        _ entry: QueueEntry, as state: RunState, reason: String, _ planning: inout Planning
+    ) {
+        removeFromQueue(entry.run)
+        planning.others.append(
+            LeaderTransaction(
+                operations: [.deleteQueueEntry(entry.run)],
+                finalRecords: [suppressed(entry, as: state, reason: reason, planning.now)]))
+        planning.budget.spend(operations: 1, bytes: 600)
+    }
+}
+
+extension [String: String] {
+    /// About how many bytes the entries take.
+    var approximateSize: Int { reduce(0) { $0 + $1.key.utf8.count + $1.value.utf8.count + 8 } }
+}

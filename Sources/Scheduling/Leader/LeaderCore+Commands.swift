@@ -1,0 +1,147 @@
+import Cron
+import HashTreeCollections
+
+extension LeaderCore {
+    mutating func consumeCommands(_ planning: inout Planning) {
+        var rest: [CommandRequest] = []
+        for command in commands {
+            guard !planning.budget.isUsedUp, let verdict = carryOut(command, &planning) else {
+                rest.append(command)
+                continue
+            }
+            planning.budget.spend(operations: 2, bytes: 500)
+            planning.others.append(
+                LeaderTransaction(operations: [.setVerdict(request: command.id, verdict)]))
+        }
+        commands = rest
+    }
+
+    /// Returns the verdict, or `nil` while something must be read first.
+    private mutating func carryOut(_ command: CommandRequest, _ planning: inout Planning) -> Verdict? {
+        switch command.kind {
+        case .cancel(let id): stopRun(id, as: .cancelled, command, &planning)
+        case .kill(let id): stopRun(id, as: .killed, command, &planning)
+        case .pause(let id): setPaused(id, true, &planning)
+        case .resume(let id): setPaused(id, false, &planning)
+        case .deleteJob(let name, let version): deleteJob(name, ifVersion: version, &planning)
+        case .replaceJob(let definition, let version): replaceJob(definition, ifVersion: version, &planning)
+        }
+    }
+
+    private mutating func stopRun(
+        _ id: RunID, as end: RunState, _ command: CommandRequest, _ planning: inout Planning
+    ) -> Verdict {
+        if let entry = queue[id] {
+            removeFromQueue(id)
+            planning.others.append(
+                LeaderTransaction(
+                    operations: [.deleteQueueEntry(id)],
+                    finalRecords: [
+                        suppressed(entry, as: end, reason: command.reason ?? "\(end.rawValue) on request", planning.now)
+                    ]))
+            return Verdict(isAccepted: true, message: "\(id) was waiting and is \(end.rawValue)")
+        }
+        guard let run = runs[id], !run.state.isOver else { return notLive(id) }
+        edit(id, &planning) { core, draft, _ in
+            core.stop(&draft, as: end, reason: command.reason ?? "\(end.rawValue) on request")
+        }
+        return Verdict(isAccepted: true, message: "\(id) is being stopped")
+    }
+
+    private mutating func setPaused(_ id: RunID, _ isPaused: Bool, _ planning: inout Planning) -> Verdict {
+        guard let run = runs[id], !run.state.isOver else { return notLive(id) }
+        let wanted: RunState = isPaused ? .paused : .running
+        guard run.state == (isPaused ? .running : .paused) else {
+            return Verdict(
+                isAccepted: false, code: "E2012", message: "\(id) is \(run.state.rawValue), it cannot become \(wanted.rawValue)")
+        }
+        edit(id, &planning) { core, draft, _ in
+            draft.run.state = wanted == .running && core.hasFailed(draft.run) ? .failing : wanted
+            draft.isHeaderChanged = true
+        }
+        return Verdict(isAccepted: true, message: "\(id) is \(wanted.rawValue)")
+    }
+
+    private func notLive(_ id: RunID) -> Verdict {
+        Verdict(isAccepted: false, code: "E2012", message: "\(id) is not live: it is over, or never existed")
+    }
+
+    private mutating func deleteJob(
+        _ name: JobName, ifVersion: Int?, _ planning: inout Planning
+    ) -> Verdict? {
+        guard isGraphComplete else { return nil }
+        if let refusal = versionRefusal(name, ifVersion) { return refusal }
+        guard let known = knownJob(name) else {
+            return missingJobs.contains(name)
+                ? Verdict(isAccepted: false, code: "E2003", message: "there is no job \(name)") : nil
+        }
+        let dependents = graph.dependents(of: name).filter { $0 != name }
+        guard dependents.isEmpty else {
+            let list = dependents.prefix(5).map(\.description).joined(separator: ", ")
+            return Verdict(
+                isAccepted: false, code: "E2013",
+                message: "\(dependents.count) jobs come after \(name): \(list)\(dependents.count > 5 ? ", …" : "")")
+        }
+        planning.others.append(
+            LeaderTransaction(
+                operations: [.deleteJob(known)],
+                finalRecords: [.jobDeleted(name)]))
+        jobs[name] = nil
+        missingJobs.insert(name)
+        graph.set(name, after: [])
+        return Verdict(isAccepted: true, message: "\(name) is deleted")
+    }
+
+    private mutating func replaceJob(
+        _ definition: JobDefinition, ifVersion: Int?, _ planning: inout Planning
+    ) -> Verdict? {
+        guard isGraphComplete else { return nil }
+        let name = definition.name
+        if let refusal = versionRefusal(name, ifVersion) { return refusal }
+        guard let known = knownJob(name) else {
+            return missingJobs.contains(name)
+                ? Verdict(isAccepted: false, code: "E2003", message: "there is no job \(name)") : nil
+        }
+        let upstreams = (definition.after ?? []).map(\.job)
+        for upstream in upstreams {
+            guard knownJob(upstream) != nil else {
+                return missingJobs.contains(upstream)
+                    ? Verdict(isAccepted: false, code: "E2014", message: "\(name) comes after \(upstream), which does not exist")
+                    : nil
+            }
+        }
+        if let cycle = graph.cycle(ifSet: name, after: upstreams) {
+            return Verdict(
+                isAccepted: false, code: "E2015",
+                message: "the jobs would wait for each other: "
+                    + cycle.map(\.description).joined(separator: " → "))
+        }
+        let version = known.job.version + 1
+        var view = known.view
+        view.version = version
+        view.definition = definition
+        planning.others.append(
+            LeaderTransaction(
+                operations: [.replaceJob(known, with: definition)], finalRecords: [.job(view)]))
+        // The new version is read again when it is needed: with its zone.
+        jobs[name] = nil
+        graph.set(name, after: upstreams)
+        return Verdict(isAccepted: true, message: "\(name) is at version \(version)")
+    }
+
+    private mutating func versionRefusal(_ name: JobName, _ ifVersion: Int?) -> Verdict? {
+        guard let ifVersion, let known = jobs[name], known.job.version != ifVersion else { return nil }
+        return Verdict(
+            isAccepted: false, code: "E2005", message: "\(name) is at version \(known.job.version), not \(ifVersion)")
+    }
+
+    /// The record of a queue entry that never becomes a live run.
+    func suppressed(_ entry: QueueEntry, as state: RunState, reason: String, _ now: WallTime) -> MirrorRecord {
+        .run(
+            RunView(
+                id: entry.run, jobVersion: entry.jobVersion, cause: entry.cause, state: state, reason: reason,
+                priority: entry.priority, params: entry.params.isEmpty ? nil : entry.params, queuedAt: entry.queuedAt,
+                endedAt: now, tasks: .init(total: 0, byState: [:]), traceID: entry.traceID),
+            tasks: [])
+    }
+}

@@ -1,0 +1,63 @@
+/// What the leader wants committed next.
+package struct LeaderPlan: Sendable {
+    package var transactions: [LeaderTransaction] = []
+    /// What must be read for the rest to be decided.
+    package var lookups: [LeaderLookup] = []
+    /// When to plan again although nothing happens: at once after a plan that is not empty, committed or rejected.
+    package var wakeAt: WallTime?
+    /// The units that get an assignment by this plan.
+    package var assigned: [(RunID, Int)] = []
+    /// Records of live state that need no commit of their own.
+    package var liveRecords: [MirrorRecord] = []
+
+    package init() {}
+
+    package var isEmpty: Bool { transactions.isEmpty }
+}
+
+/// How much one plan may hold.
+package struct PlanBudget: Sendable {
+    package var operations: Int
+    package var bytes: Int
+
+    package init(operations: Int = 900, bytes: Int = 220 * 1024) {
+        self.operations = operations
+        self.bytes = bytes
+    }
+
+    var isUsedUp: Bool { operations <= 0 || bytes <= 0 }
+
+    mutating func spend(operations: Int, bytes: Int) {
+        self.operations -= operations
+        self.bytes -= bytes
+    }
+}
+
+/// One run while a plan is made: its new state and what has to be written for it.
+struct RunDraft {
+    var run: LiveRun
+    var isNew = false
+    /// Written before the record: checks and deletions.
+    var before: [LeaderOperation] = []
+    /// Written after it: assignments and kills.
+    var after: [LeaderOperation] = []
+    var isHeaderChanged = false
+    var changedChunks: Set<Int> = []
+    var newOutputs: [TaskID: [String: String]] = [:]
+    var finalAttempts: [AttemptView] = []
+    var liveAttempts: [AttemptView] = []
+    /// Whether the run ends with this plan.
+    var isEnding = false
+    /// Workers whose registration this run's transaction checks.
+    var checkedWorkers: Set<WorkerID> = []
+    /// Tasks whose successors or further partitions are to be considered.
+    var unsettled: [Int] = []
+
+    mutating func touch(unit: Int) {
+        if run.chunkCount == 0 { isHeaderChanged = true } else { changedChunks.insert(unit / LiveRun.chunkSize) }
+    }
+
+    var isChanged: Bool {
+        isNew || isHeaderChanged || !changedChunks.isEmpty || !before.isEmpty || !after.isEmpty
+    }
+}

@@ -1,0 +1,198 @@
+import Cron
+
+/// How a process (or an HTTP call) of an attempt ended, as the node saw it.
+package struct AttemptEnd: Hashable, Sendable {
+    package var outcome: AttemptOutcome
+    package var startedAt: WallTime?
+    package var endedAt: WallTime
+    package var exitCode: Int?
+    package var signal: Int?
+    package var reason: String?
+    package var outputs: [String: String]
+
+    package init(
+        outcome: AttemptOutcome, startedAt: WallTime? = nil, endedAt: WallTime, exitCode: Int? = nil,
+        signal: Int? = nil, reason: String? = nil, outputs: [String: String] = [:]
+    ) {
+        self.outcome = outcome
+        self.startedAt = startedAt
+        self.endedAt = endedAt
+        self.exitCode = exitCode
+        self.signal = signal
+        self.reason = reason
+        self.outputs = outputs
+    }
+}
+
+/// Decides what a worker does with its assignments. Facts in, commands out; one core lives as long as its process.
+///
+/// An attempt is `reading` (its assignment is known by name) → `starting` (T4 is being committed) → `running` →
+/// `finishing` (T5 is being committed) → forgotten. A session may end at any moment; what runs goes on running, and
+/// the next session compares what is assigned with what is held.
+package struct WorkerCore: Sendable {
+    private enum Phase: Sendable, Equatable {
+        case reading
+        case starting
+        case running
+        case finishing(AttemptEnd)
+    }
+
+    private struct Held: Sendable {
+        var phase: Phase
+        var kill: KillMode?
+        /// Whether the assignment vanished while the start was being committed.
+        var isTaken = false
+    }
+
+    package enum Command: Sendable, Equatable {
+        /// Read the assignment's data.
+        case read(AttemptID)
+        /// Read the mode of its kill request, for `killRequested`.
+        case readKill(AttemptID)
+        /// Commit T4, then run it.
+        case start(AttemptID)
+        /// Commit T5 with this end.
+        case finish(AttemptID, AttemptEnd)
+        /// Stop the running process.
+        case stop(AttemptID, KillMode)
+        /// The attempt belongs to nobody here any more: end its process and say nothing.
+        case abandon(AttemptID)
+        /// Delete a kill request whose attempt is not held.
+        case deleteKill(AttemptID)
+    }
+
+    private var held: [AttemptID: Held] = [:]
+    private var isDraining = false
+
+    package init() {}
+
+    /// Attempts whose process runs or whose end is not reported yet.
+    package var liveCount: Int { held.count }
+
+    package var runningAttempts: [AttemptID] {
+        held.filter { $0.value.phase == .running }.map(\.key).sorted()
+    }
+
+    /// The names below this worker's assignments, complete. `isFirst` marks the first list of a session.
+    package mutating func assignmentsListed(_ names: [String], isFirst: Bool) -> [Command] {
+        var commands: [Command] = []
+        var listed: Set<AttemptID> = []
+        var kills: [AttemptID] = []
+        for name in names {
+            if name.hasSuffix(".kill") {
+                if let id = AttemptID(znodeName: name.dropLast(5)) { kills.append(id) }
+            } else if let id = AttemptID(znodeName: name) {
+                listed.insert(id)
+            }
+        }
+        for id in listed.sorted() where held[id] == nil {
+            held[id] = Held(phase: .reading)
+            commands.append(.read(id))
+        }
+        for (id, attempt) in held.sorted(by: { $0.key < $1.key }) where !listed.contains(id) {
+            switch attempt.phase {
+            case .running:
+                // Taken over while this node was out of contact, or by a decision of the leader.
+                held[id] = nil
+                commands.append(.abandon(id))
+            case .reading:
+                break  // the read under way finds out by itself
+            case .starting:
+                held[id]?.isTaken = true
+            case .finishing:
+                // Within a session the commit under way finds out; one of an earlier session was applied, or came
+                // too late.
+                if isFirst { held[id] = nil }
+            }
+        }
+        for id in kills.sorted() {
+            guard let attempt = held[id] else {
+                if !listed.contains(id) { commands.append(.deleteKill(id)) }
+                continue
+            }
+            // A cancel may have been replaced by a kill.
+            guard attempt.kill != .kill else { continue }
+            if case .finishing = attempt.phase { continue }
+            commands.append(.readKill(id))
+        }
+        if isFirst {
+            for (id, attempt) in held.sorted(by: { $0.key < $1.key }) {
+                if case .finishing(let end) = attempt.phase, listed.contains(id) { commands.append(.finish(id, end)) }
+            }
+        }
+        return commands
+    }
+
+    /// An assignment was read. `isStarted` when its version says that some incarnation has started it.
+    package mutating func assignmentRead(_ id: AttemptID, isStarted: Bool, now: WallTime) -> [Command] {
+        guard let attempt = held[id], attempt.phase == .reading else { return [] }
+        if isStarted {
+            return finish(
+                id,
+                AttemptEnd(
+                    outcome: .lost, endedAt: now, reason: "an earlier incarnation of the worker started it"))
+        }
+        if attempt.kill != nil {
+            return finish(id, AttemptEnd(outcome: .killed, endedAt: now, reason: "stopped before it started"))
+        }
+        if isDraining {
+            return finish(id, AttemptEnd(outcome: .refused, endedAt: now, reason: "the worker is draining"))
+        }
+        held[id]?.phase = .starting
+        return [.start(id)]
+    }
+
+    /// The assignment was gone when it was read, or could not be started any more.
+    package mutating func assignmentGone(_ id: AttemptID) {
+        held[id] = nil
+    }
+
+    /// The session ended before an assignment was read or T4 was answered: the next list decides.
+    package mutating func sessionEnded() {
+        for (id, attempt) in held where attempt.phase == .reading || attempt.phase == .starting { held[id] = nil }
+    }
+
+    /// T4 is committed and the process was asked for.
+    package mutating func started(_ id: AttemptID) -> [Command] {
+        guard let attempt = held[id], attempt.phase == .starting else { return [.abandon(id)] }
+        if attempt.isTaken {
+            held[id] = nil
+            return [.abandon(id)]
+        }
+        held[id]?.phase = .running
+        if let kill = attempt.kill { return [.stop(id, kill)] }
+        return []
+    }
+
+    package mutating func killRequested(_ id: AttemptID, _ mode: KillMode) -> [Command] {
+        guard let attempt = held[id], attempt.kill == nil || (attempt.kill == .cancel && mode == .kill) else {
+            return []
+        }
+        held[id]?.kill = mode
+        return attempt.phase == .running ? [.stop(id, mode)] : []
+    }
+
+    package mutating func ended(_ id: AttemptID, _ end: AttemptEnd) -> [Command] {
+        guard let attempt = held[id], attempt.phase == .running || attempt.phase == .starting else { return [] }
+        return finish(id, end)
+    }
+
+    /// T5 is committed, or the attempt was found taken away.
+    package mutating func finished(_ id: AttemptID) {
+        held[id] = nil
+    }
+
+    /// No new attempts start from now on.
+    package mutating func drain() {
+        isDraining = true
+    }
+
+    package mutating func undrain() {
+        isDraining = false
+    }
+
+    private mutating func finish(_ id: AttemptID, _ end: AttemptEnd) -> [Command] {
+        held[id]?.phase = .finishing(end)
+        return [.finish(id, end)]
+    }
+}

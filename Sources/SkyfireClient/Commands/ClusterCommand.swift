@@ -1,0 +1,158 @@
+internal import ArgumentParser
+
+/// `skyfire cluster …`
+struct ClusterCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "cluster",
+        abstract: "Look at the cluster, pause it, go on.",
+        subcommands: [ClusterStatus.self, ClusterPause.self, ClusterResume.self, ClusterLeader.self],
+        defaultSubcommand: ClusterStatus.self
+    )
+}
+
+/// `skyfire cluster status`
+struct ClusterStatus: ClientVerb {
+    static let configuration = CommandConfiguration(
+        commandName: "status",
+        abstract: "Show the state of the cluster."
+    )
+
+    @OptionGroup var globals: GlobalOptions
+
+    func perform(_ session: ClientSession) async throws {
+        session.one(try await session.api.get(APIPath("cluster")).tree(), Columns.cluster)
+    }
+}
+
+/// `skyfire cluster pause`
+struct ClusterPause: ClientVerb {
+    static let configuration = CommandConfiguration(
+        commandName: "pause",
+        abstract: "Start no new attempts in the whole cluster; what runs goes on."
+    )
+
+    @Option(help: ArgumentHelp("Why, for the record.", valueName: "text"))
+    var reason: String?
+
+    @OptionGroup var globals: GlobalOptions
+
+    func perform(_ session: ClientSession) async throws {
+        let answer = try await session.post(APIPath("cluster", verb: "pause"), reason: reason)
+        session.one(try answer.tree(), Columns.cluster, lines: ["cluster paused"])
+    }
+}
+
+/// `skyfire cluster resume`
+struct ClusterResume: ClientVerb {
+    static let configuration = CommandConfiguration(commandName: "resume", abstract: "Go on after a pause.")
+
+    @Option(help: ArgumentHelp("Why, for the record.", valueName: "text"))
+    var reason: String?
+
+    @OptionGroup var globals: GlobalOptions
+
+    func perform(_ session: ClientSession) async throws {
+        let answer = try await session.post(APIPath("cluster", verb: "resume"), reason: reason)
+        session.one(try answer.tree(), Columns.cluster, lines: ["cluster running"])
+    }
+}
+
+/// `skyfire cluster leader`
+struct ClusterLeader: ClientVerb {
+    static let configuration = CommandConfiguration(
+        commandName: "leader",
+        abstract: "Show which worker leads; exit 8 where none does."
+    )
+
+    @OptionGroup var globals: GlobalOptions
+
+    func perform(_ session: ClientSession) async throws {
+        let cluster = try await session.api.get(APIPath("cluster")).tree()
+        guard let leader = cluster["leader"]?.text else {
+            throw ClientError(.unreachable, "the cluster has no leader")
+        }
+        let address = cluster["leader_address"]?.text ?? ""
+        session.one(
+            .object(
+                Dictionary(
+                    uniqueKeysWithValues: ["leader", "leader_address", "term"].map {
+                        ($0, cluster[$0] ?? .null)
+                    }
+                )
+            ),
+            [Column("LEADER", "leader"), Column("LEADER ADDRESS", "leader_address"), Column("TERM", "term")],
+            lines: [address.isEmpty ? leader : "\(leader) \(address)"]
+        )
+    }
+}
+
+/// `skyfire workers …`
+struct WorkersCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "workers",
+        abstract: "List workers, drain them, give them work again.",
+        subcommands: [WorkersList.self, WorkersDrain.self, WorkersEnable.self],
+        defaultSubcommand: WorkersList.self
+    )
+}
+
+/// `skyfire workers list`
+struct WorkersList: ClientVerb {
+    static let configuration = CommandConfiguration(
+        commandName: "list",
+        abstract: "List the workers.",
+        discussion: "Filters: state (ready, draining), pool."
+    )
+
+    @OptionGroup var list: ListOptions
+    @OptionGroup var globals: GlobalOptions
+
+    func perform(_ session: ClientSession) async throws {
+        var verb = ListWorkers()
+        verb.list = list
+        verb.globals = globals
+        try await verb.perform(session)
+    }
+}
+
+/// `skyfire workers drain ID`
+struct WorkersDrain: ClientVerb {
+    static let configuration = CommandConfiguration(
+        commandName: "drain",
+        abstract: "Give a worker no new attempts; what it runs goes on."
+    )
+
+    @Argument(help: ArgumentHelp("The worker's id, worker-N.", valueName: "id"))
+    var id: String
+
+    @Option(help: ArgumentHelp("Why, for the record.", valueName: "text"))
+    var reason: String?
+
+    @OptionGroup var globals: GlobalOptions
+
+    func perform(_ session: ClientSession) async throws {
+        let worker = try await session.post(APIPath("workers", id, verb: "drain"), reason: reason).tree()
+        session.one(worker, Columns.workers, lines: ["\(id) \(worker["state"]?.text ?? "?")"])
+    }
+}
+
+/// `skyfire workers enable ID`
+struct WorkersEnable: ClientVerb {
+    static let configuration = CommandConfiguration(
+        commandName: "enable",
+        abstract: "Give a drained worker attempts again."
+    )
+
+    @Argument(help: ArgumentHelp("The worker's id, worker-N.", valueName: "id"))
+    var id: String
+
+    @Option(help: ArgumentHelp("Why, for the record.", valueName: "text"))
+    var reason: String?
+
+    @OptionGroup var globals: GlobalOptions
+
+    func perform(_ session: ClientSession) async throws {
+        let worker = try await session.post(APIPath("workers", id, verb: "enable"), reason: reason).tree()
+        session.one(worker, Columns.workers, lines: ["\(id) \(worker["state"]?.text ?? "?")"])
+    }
+}

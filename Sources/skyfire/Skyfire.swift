@@ -1,0 +1,15 @@
+import ArgumentParser
+import SkyfireClient
+
+/// The one executable: server and client.
+@main
+struct Skyfire: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "skyfire",
+        abstract: "A distributed job and workflow scheduler that survives the loss of machines.",
+        subcommands: [DevCommand.self, NodeCommand.self] + ClientCommands.all)
+
+    static func main() async {
+        await ClientCommands.main(Skyfire.self)
+    }
+}
