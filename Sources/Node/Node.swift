@@ -45,6 +45,13 @@ package final class Node: Sendable {
 
     package var workerID: WorkerID? { worker.withLock { $0?.id } }
 
+    /// Returns once this node has its number and its registration, or is being stopped.
+    package func waitUntilRegistered() async {
+        while context.current == nil, !context.isDraining {
+            guard await pause(.milliseconds(10)) else { return }
+        }
+    }
+
     /// Begins a graceful stop: no new work, running attempts may end, then `run()` returns.
     package func stop() {
         context.set(isDraining: true)

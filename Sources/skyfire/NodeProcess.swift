@@ -81,7 +81,11 @@ private struct NodeService: Service {
         let advertised = address
         try await withGracefulShutdownHandler {
             try await withThrowingTaskGroup(of: Void.self) { group in
-                for node in nodes { group.addTask { try await node.run(address: advertised) } }
+                for node in nodes {
+                    group.addTask { try await node.run(address: advertised) }
+                    // One after the other, so that a fresh cluster numbers them in order.
+                    await node.waitUntilRegistered()
+                }
                 group.addTask { await sayReady(advertised) }
                 for _ in nodes.indices { try await group.next() }
                 try await group.waitForAll()
@@ -97,7 +101,7 @@ private struct NodeService: Service {
         while !Task.isCancelled {
             var missing: [String] = []
             for each in operations { missing += await each.missingForReady() }
-            if missing.isEmpty, nodes.allSatisfy({ $0.workerID != nil }), let worker = nodes[0].workerID {
+            if missing.isEmpty, let worker = nodes[0].workerID {
                 let line = Array("ready http://\(address) \(worker)\n".utf8)
                 _ = line.withUnsafeBytes { write(STDOUT_FILENO, $0.baseAddress, $0.count) }
                 return
