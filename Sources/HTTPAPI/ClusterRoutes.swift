@@ -17,11 +17,10 @@ let clusterRoutes: [Route] = [
         "/v1/workers/{id}:drain",
         "drainWorker",
         "Give a worker no new attempts.",
-        body: .optional("Reason"),
         answer: "Worker"
     ) { request, environment in
         let id = try request.worker()
-        _ = try await request.reason()
+        try (try await request.object(keys: [])).check()
         try await environment.operations.setDraining(id, true)
         return JSONBody.response(try await worker(id, environment))
     },
@@ -30,11 +29,10 @@ let clusterRoutes: [Route] = [
         "/v1/workers/{id}:enable",
         "enableWorker",
         "Give a drained worker attempts again.",
-        body: .optional("Reason"),
         answer: "Worker"
     ) { request, environment in
         let id = try request.worker()
-        _ = try await request.reason()
+        try (try await request.object(keys: [])).check()
         try await environment.operations.setDraining(id, false)
         return JSONBody.response(try await worker(id, environment))
     },

@@ -38,9 +38,8 @@ struct JobTriggers {
     init(_ job: JobView, zones: TimeZoneDatabase) throws {
         for definition in job.definition.schedule ?? [] {
             do {
-                triggers.append(
-                    (definition, try Self.schedule(definition, createdAt: job.createdAt, zones: zones))
-                )
+                let schedule = try Schedule(definition, anchor: job.storedAt.second, zones: zones)
+                triggers.append((definition, schedule))
             } catch {
                 throw Problem(
                     .serviceUnavailable,
@@ -50,34 +49,6 @@ struct JobTriggers {
                 )
             }
         }
-    }
-
-    private static func schedule(
-        _ definition: TriggerDefinition,
-        createdAt: WallTime,
-        zones: TimeZoneDatabase
-    ) throws(CronError) -> Schedule {
-        if let cron = definition.cron {
-            let policy = DaylightSavingPolicy(
-                gap: definition.dst?.gap.flatMap { .init(rawValue: $0) } ?? .nextValid,
-                overlap: definition.dst?.overlap.flatMap { .init(rawValue: $0) } ?? .first
-            )
-            return .cron(
-                try CronExpression(cron, seconds: definition.seconds ?? false),
-                try zones.zone(named: definition.zone ?? "UTC"),
-                policy
-            )
-        }
-        if let every = definition.every {
-            let anchor = try definition.from.map { text throws(CronError) in try UnixTime(rfc3339: text) }
-            return .every(
-                try IntervalSchedule(
-                    everyMilliseconds: every.milliseconds,
-                    anchor: anchor ?? createdAt.second
-                )
-            )
-        }
-        return .at(try UnixTime(rfc3339: definition.at ?? ""))
     }
 
     /// The next firings of all triggers together; those that coincide are one.

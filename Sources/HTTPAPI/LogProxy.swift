@@ -10,7 +10,7 @@ import Scheduling
 /// Fetches the log of an attempt from the node that has it, as a stream.
 struct LogProxy: Sendable {
     /// Carries the node that passed a request on; such a request is never passed on again.
-    static let forwardedBy = HTTPField.Name("skyfire-forwarded-by")!  // A token, as the initializer demands.
+    static let forwardedBy = HTTPField.Name(ForwardedRequest.header)!  // A token, as the initializer demands.
     private static let passedOn: [HTTPField.Name] = [.accept, .lastEventID]
     private static let passedBack: [HTTPField.Name] = [
         .contentType, .cacheControl, .logOffset, .logNextOffset, .logComplete, .retryAfter, .connection,

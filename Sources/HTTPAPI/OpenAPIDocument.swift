@@ -41,12 +41,17 @@ package enum OpenAPIDocument {
         } else if route.status != 204 {
             success["content"] = .object([route.contentType: [:]])
         }
+        var responses: [String: JSONValue] = [
+            String(route.status): .object(success), "default": ["$ref": "#/components/responses/Problem"],
+        ]
+        if let status = route.replayStatus {
+            success["description"] = "An earlier request with the same id did it."
+            responses[String(status)] = .object(success)
+        }
         var operation: [String: JSONValue] = [
             "operationId": .string(route.operation),
             "summary": .string(route.summary),
-            "responses": [
-                String(route.status): .object(success), "default": ["$ref": "#/components/responses/Problem"],
-            ],
+            "responses": .object(responses),
         ]
         let parameters = route.pattern.parameters.map { name -> JSONValue in
             ["name": .string(name), "in": "path", "required": true, "schema": ["type": "string"]]

@@ -79,6 +79,7 @@ enum OpenAPISchemas {
         ),
         "Readiness": object(["ready": boolean, "missing": array(text)], required: ["ready", "missing"]),
         "Reason": object(["reason": text], required: []),
+        "RepeatRequest": object(["request_id": text], required: []),
         "Run": object(
             [
                 "id": text, "job": text, "job_version": integer, "logical_time": time,

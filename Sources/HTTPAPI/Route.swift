@@ -22,6 +22,8 @@ package struct Route: Sendable {
     package let body: Body
     /// The status of success.
     package let status: Int
+    /// The status where an earlier request with the same id has done it already.
+    package let replayStatus: Int?
     /// The schema of the answer; nil where there is no body of JSON.
     package let answer: String?
     /// The content type of the answer.
@@ -36,6 +38,7 @@ package struct Route: Sendable {
         query: [QueryParameter] = [],
         body: Body = .none,
         status: Int = 200,
+        replayStatus: Int? = nil,
         answer: String? = nil,
         contentType: String = "application/json",
         handler: @escaping Handler
@@ -47,6 +50,7 @@ package struct Route: Sendable {
         self.query = query
         self.body = body
         self.status = status
+        self.replayStatus = replayStatus
         self.answer = answer
         self.contentType = contentType
         self.handler = handler

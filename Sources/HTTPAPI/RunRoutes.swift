@@ -44,6 +44,7 @@ let runRoutes: [Route] =
             "Start a run; the same request id gives the same run.",
             body: .required("RunRequest"),
             status: 201,
+            replayStatus: 200,
             answer: "Run",
             handler: RunMaking.create
         ),
@@ -63,15 +64,19 @@ let runRoutes: [Route] =
             var query = request.query
             let task = query.reading("task") { try APIRequest.task($0, pointer: "query/task").id }
             try query.check()
-            return JSONBody.response(try await environment.operations.explain(run, task: task))
+            let isForwarded = request.headers[LogProxy.forwardedBy] != nil
+            return JSONBody.response(
+                try await environment.operations.explain(run, task: task, isForwarded: isForwarded)
+            )
         },
         Route(
             .post,
             "/v1/runs/{id}:retry",
             "retryRun",
             "Repeat a run that is over; what succeeded in it is carried over.",
-            body: .optional("Reason"),
+            body: .optional("RepeatRequest"),
             status: 201,
+            replayStatus: 200,
             answer: "Run"
         ) { request, environment in
             try await RunMaking.repeatRun(request, environment, onlyFailed: true)
@@ -81,8 +86,9 @@ let runRoutes: [Route] =
             "/v1/runs/{id}:rerun",
             "rerunRun",
             "Repeat a whole run that is over.",
-            body: .optional("Reason"),
+            body: .optional("RepeatRequest"),
             status: 201,
+            replayStatus: 200,
             answer: "Run"
         ) { request, environment in
             try await RunMaking.repeatRun(request, environment, onlyFailed: false)
@@ -163,17 +169,18 @@ private enum RunMaking {
         let waitsForUpstreams = body.bool("waits_for_upstreams") ?? false
         try body.check()
         guard let name else { preconditionFailure("a body without a job has passed its check") }
-        let run = try await environment.operations.createRun(
+        let (run, isNew) = try await environment.operations.createRun(
             RunRequest(
                 job: name,
                 params: params,
                 at: at,
                 requestID: requestID,
                 triggersDownstream: triggersDownstream,
-                waitsForUpstreams: waitsForUpstreams
+                waitsForUpstreams: waitsForUpstreams,
+                traceID: request.trace.traceID
             )
         )
-        return created(run)
+        return answer(run, isNew: isNew)
     }
 
     /// The client's key, from the header or the body.
@@ -198,13 +205,22 @@ private enum RunMaking {
         onlyFailed: Bool
     ) async throws -> Response {
         let run = try request.run()
-        _ = try await request.reason()
-        return created(try await environment.operations.repeatRun(run, onlyFailed: onlyFailed))
+        var body = try await request.object(keys: ["request_id"])
+        let requestID = requestID(request, &body)
+        try body.check()
+        let (repeated, isNew) = try await environment.operations.repeatRun(
+            run,
+            onlyFailed: onlyFailed,
+            requestID: requestID,
+            traceID: request.trace.traceID
+        )
+        return answer(repeated, isNew: isNew)
     }
 
-    private static func created(_ run: RunView) -> Response {
+    /// 201 for a run that this request made, 200 for one that an earlier request with the same id made.
+    private static func answer(_ run: RunView, isNew: Bool) -> Response {
         let location = "/v1/runs/" + PercentEncoding.encode(run.id.description)
-        return JSONBody.response(run, status: .created, headers: [.location: location])
+        return JSONBody.response(run, status: isNew ? .created : .ok, headers: [.location: location])
     }
 }
 

@@ -21,7 +21,7 @@ package struct TaskView: Hashable, Sendable, Codable {
         id = summary.id
         needs = summary.needs
         let states = summary.states.map { TaskState(letter: $0) ?? .waiting }
-        state = Self.state(of: states, minSuccess: summary.partitions?.minSuccess ?? 1)
+        state = TaskState.ofTask(states, minSuccess: summary.partitions?.minSuccess ?? 1)
         partitions = []
         if let definition = summary.partitions {
             for (index, state) in states.enumerated() where index < definition.total {
@@ -39,23 +39,5 @@ package struct TaskView: Hashable, Sendable, Codable {
         view.attempts = attempts.filter { $0.partition == partition }
         if let state = view.partitions.first?.state { view.state = state }
         return view
-    }
-
-    /// The state of a whole task from those of its partitions, by the leader's rule.
-    static func state(of states: [TaskState], minSuccess: Double) -> TaskState {
-        if states.count == 1 { return states[0] }
-        var counts: [TaskState: Int] = [:]
-        for state in states { counts[state, default: 0] += 1 }
-        for state in [TaskState.killing, .running, .assigned, .retrying, .queued] where counts[state] != nil {
-            return state
-        }
-        if let waiting = counts[.waiting] { return waiting == states.count ? .waiting : .queued }
-        let succeeded = counts[.succeeded] ?? 0
-        if succeeded + (counts[.skipped] ?? 0) == states.count {
-            return succeeded > 0 ? .succeeded : .skipped
-        }
-        if counts[.killed] != nil { return .killed }
-        if minSuccess < 1, Double(succeeded) >= minSuccess * Double(states.count) { return .succeeded }
-        return counts[.failed] != nil ? .failed : .cancelled
     }
 }

@@ -155,5 +155,68 @@ extension ErrorCatalogue {
                 "Make them the same; a job cannot be renamed.",
             example: "PUT /v1/jobs/a with name: b"
         ),
+        Entry(
+            "E2018",
+            "no such path",
+            cause:
+                "The path of the request is none of the API's.",
+            mend:
+                "See /openapi.json for what there is.",
+            example: "GET /v1/job"
+        ),
+        Entry(
+            "E2019",
+            "method not allowed",
+            cause:
+                "The path exists, but not for this method.",
+            mend:
+                "Use one of the methods in the Allow header.",
+            example: "PATCH /v1/jobs"
+        ),
+        Entry(
+            "E2020",
+            "bad value in the path or a header",
+            cause:
+                "A name, id or number in the path, or a header, has a form that cannot be.",
+            mend:
+                "Mend the part that is named; percent-encode names in paths.",
+            example: "GET /v1/runs/hello"
+        ),
+        Entry(
+            "E2021",
+            "node with the log unreachable",
+            cause:
+                "The log lies on another node, which does not answer.",
+            mend:
+                "Try again when that node is back.",
+            example: "GET …/log while its worker is down"
+        ),
+        Entry(
+            "E2022",
+            "log not here",
+            cause:
+                "A node was asked for a log by another one and does not have it either.",
+            mend:
+                "Try again in a moment; the nodes do not agree yet.",
+            example: "GET …/log during a move"
+        ),
+        Entry(
+            "E2023",
+            "node not ready",
+            cause:
+                "The node is starting, has lost its session, or is shutting down.",
+            mend:
+                "Ask another node, or wait; /readyz tells what is missing.",
+            example: "GET /readyz before a leader is known"
+        ),
+        Entry(
+            "E2024",
+            "internal error",
+            cause:
+                "A mistake of the server's.",
+            mend:
+                "The node's log has the cause under the trace id of the answer.",
+            example: "the disk refuses to read a log"
+        ),
     ]
 }

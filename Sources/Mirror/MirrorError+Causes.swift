@@ -33,7 +33,7 @@ extension MirrorError {
 
     /// A cursor that no page of this list ended with.
     static func invalidCursor(_ cursor: String) -> MirrorError {
-        MirrorError("\"\(cursor)\" is not a cursor of this list", isRetriable: false)
+        MirrorError("\"\(cursor)\" is not a cursor of this list", isRetriable: false, isInvalidRequest: true)
     }
 
     private static let passingConditions: [ResultCode] = [

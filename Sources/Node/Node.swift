@@ -21,6 +21,8 @@ package final class Node: Sendable {
     private let address = Mutex("")
     private let stopping: AsyncStream<Void>
     private let stoppingContinuation: AsyncStream<Void>.Continuation
+    /// Set when this node is to lead no more, because it drains.
+    private let leadershipEnds = Signal()
     private let logger: Logger
 
     /// Locks the data directory and ends what an earlier life left running.
@@ -176,11 +178,26 @@ package final class Node: Sendable {
                 group.addTask { await self.sweepFiles(session) }
             }
             if leads {
-                group.addTask {
-                    await keepDoing("leader", in: session, logger: logger) { try await leader.run() }
-                }
+                group.addTask { await self.lead(leader, in: session) }
             }
             await group.waitForAll()
+        }
+    }
+
+    /// Campaigns and leads until the session is over, or this node drains: then it resigns at once.
+    private func lead(_ leader: LeaderService, in session: any ZnodeSession) async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { [logger] in
+                await keepDoing("leader", in: session, logger: logger) { try await leader.run() }
+            }
+            group.addTask { await self.leadershipEnds.wait() }
+            await group.next()
+            group.cancelAll()
+        }
+        do throws(StoreError) {
+            try await leader.resign()
+        } catch {
+            logger.debug("The leadership ends with the session", metadata: [LogKeys.error: "\(error)"])
         }
     }
 
@@ -250,6 +267,7 @@ package final class Node: Sendable {
 
     /// Lets running attempts end within the drain timeout, then stops them.
     private func drain() async {
+        leadershipEnds.notify()
         guard let service = worker.withLock({ $0?.service }) else { return }
         service.drain()
         if let current = context.current {

@@ -9,10 +9,7 @@ import ZnodeStore
 struct JobCatalog: Sendable {
     let session: any ZnodeSession
     let layout: ZnodeLayout
-    let jobs: JobReader
     let inbox: LeaderInbox
-    let feed: MirrorFeed
-    let term: Int
     let logger: Logger
 
     func run() async throws {
@@ -39,10 +36,13 @@ struct JobCatalog: Sendable {
         do {
             for try await names in session.childrenUpdates(of: layout.jobs(of: owner)) {
                 let current = Set(names)
-                for gone in seen.subtracting(current).sorted() {
-                    if let (job, _) = ZnodeLayout.parseVersionedName(gone) { inbox.post(.jobChanged(job)) }
-                }
+                let gone = seen.subtracting(current).compactMap { ZnodeLayout.parseVersionedName($0)?.0 }
+                for job in gone { inbox.post(.jobChanged(job)) }
                 for chunk in current.subtracting(seen).sorted().chunked(128) { try await read(chunk, owner) }
+                // Edited, moved, or deleted: only the last leaves no name.
+                for job in gone.sorted() where try await session.exists(layout.jobName(job)) == nil {
+                    inbox.post(.jobVanished(job))
+                }
                 seen = current
                 if isFirst, progress.finishFirst(owner) { inbox.post(.graphCompleted) }
                 isFirst = false
@@ -77,18 +77,16 @@ struct JobCatalog: Sendable {
             for try await each in group { if let each { stored.append(each) } }
             return stored
         }
-        var views: [MirrorRecord] = []
         for each in stored.sorted(by: { $0.definition.name < $1.definition.name }) {
             let name = each.definition.name
             inbox.post(.jobChanged(name))
             inbox.post(.dependencies(name, after: (each.definition.after ?? []).map(\.job)))
-            views.append(
-                .job(
+            inbox.post(
+                .jobSeen(
                     JobView(
                         name: name, version: each.version, worker: owner, createdAt: each.createdAt,
-                        definition: each.definition)))
+                        storedAt: each.storedAt, definition: each.definition)))
         }
-        feed.add(live: views, version: MirrorVersion(term: term, commit: 0))
     }
 }
 

@@ -15,6 +15,9 @@ enum LeaderFact: Sendable {
     case jobChanged(JobName)
     case outcomesRead(JobName, OutcomeRecord?)
     case dependencies(JobName, after: [JobName])
+    /// A definition, for the mirror.
+    case jobSeen(JobView)
+    case jobVanished(JobName)
     case graphCompleted
     case workerForgotten(WorkerID)
     /// The mirror may have lost what it had: live state is projected again.

@@ -196,6 +196,10 @@ struct LeaderLoop: ~Copyable {
             core.outcomesRead(name, record)
         case .dependencies(let name, let after):
             core.dependenciesRead(name, after: after)
+        case .jobSeen(let view):
+            feed.add(live: [.job(view)], version: lastCommit)
+        case .jobVanished(let name):
+            feed.add(live: [.jobDeleted(name)], version: lastCommit)
         case .graphCompleted:
             core.graphCompleted()
             startRebalancing(&group)

@@ -15,7 +15,6 @@ package final class LeaderService: Sendable {
     private let mirror: any MirrorStore
     private let logger: Logger
     private let inbox = Mutex<LeaderInbox?>(nil)
-    private let isResigning = Mutex(false)
 
     package init(
         identity: MasterRecord, clusterID: String, session: any ZnodeSession, layout: ZnodeLayout,
@@ -71,7 +70,8 @@ package final class LeaderService: Sendable {
         }
     }
 
-    private func resign() async throws(StoreError) {
+    /// Gives the master znode back where this session holds it.
+    package func resign() async throws(StoreError) {
         guard let stat = try await session.exists(layout.master), stat.ephemeralOwner == session.id else { return }
         do throws(StoreError) {
             try await session.delete(layout.master, version: stat.version)
@@ -89,7 +89,6 @@ package final class LeaderService: Sendable {
         }
         let inbox = LeaderInbox()
         let feed = MirrorFeed(mirror: mirror, logger: logger)
-        let term = lane.term
         var loop = LeaderLoop(
             core: LeaderCore(snapshot: snapshot), lane: lane, inbox: inbox, feed: feed, session: session,
             layout: layout, jobs: jobs, clusterID: clusterID, identity: identity, logger: logger)
@@ -100,7 +99,7 @@ package final class LeaderService: Sendable {
         }
         let mailboxes = LeaderMailboxes(session: session, layout: layout, inbox: inbox, logger: logger)
         let catalog = JobCatalog(
-            session: session, layout: layout, jobs: jobs, inbox: inbox, feed: feed, term: term, logger: logger)
+            session: session, layout: layout, inbox: inbox, logger: logger)
         let outbox = OutboxReader(session: session, layout: layout)
         for final in try await outbox.read() { feed.add(final: final) }
         try await withThrowingTaskGroup(of: Void.self) { group in

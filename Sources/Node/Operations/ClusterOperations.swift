@@ -1,10 +1,11 @@
 package import Cron
+package import Processes
 package import Scheduling
 
 /// Why an operation was refused or could not be done. Maps one to one to a problem+json answer.
 package struct OperationError: Error, Hashable, Sendable, CustomStringConvertible {
     package enum Kind: Hashable, Sendable {
-        /// 400 or 422: the request itself is wrong.
+        /// 422: what the request asks for cannot be.
         case invalid
         /// 404
         case notFound
@@ -23,7 +24,7 @@ package struct OperationError: Error, Hashable, Sendable, CustomStringConvertibl
     }
 
     package var kind: Kind
-    /// A code of the catalogue (`E2004`).
+    /// A code of the error catalogue, such as `E2012`.
     package var code: String
     package var message: String
     package var hint: String?
@@ -162,10 +163,12 @@ package struct RunRequest: Hashable, Sendable {
     package var triggersDownstream: Bool
     /// Whether `after` of the job itself is waited for. Default false for manual runs.
     package var waitsForUpstreams: Bool
+    /// The trace that the run belongs to, 32 hexadecimal digits. Default: a new one.
+    package var traceID: String?
 
     package init(
         job: JobName, params: [String: String] = [:], at: UnixTime? = nil, requestID: String? = nil,
-        triggersDownstream: Bool = true, waitsForUpstreams: Bool = false
+        triggersDownstream: Bool = true, waitsForUpstreams: Bool = false, traceID: String? = nil
     ) {
         self.job = job
         self.params = params
@@ -173,6 +176,7 @@ package struct RunRequest: Hashable, Sendable {
         self.requestID = requestID
         self.triggersDownstream = triggersDownstream
         self.waitsForUpstreams = waitsForUpstreams
+        self.traceID = traceID
     }
 }
 
@@ -191,10 +195,16 @@ package struct UpcomingRun: Hashable, Sendable, Codable {
 
 /// Where the log of an attempt is.
 package enum LogLocation: Sendable {
-    /// On this node's disk: the directory of the attempt's log, and whether the attempt is still live here.
-    case here(directory: String)
+    /// On this machine's disk: the directory of the attempt's log, and the log itself while this process writes it.
+    case here(directory: String, live: AttemptLog?)
     /// On another node, at this `HOST:PORT`.
     case node(WorkerID, address: String)
+}
+
+/// Requests that one node passes on to another.
+package enum ForwardedRequest {
+    /// The header that names the node which passed a request on. Such a request is never passed on again.
+    package static let header = "skyfire-forwarded-by"
 }
 
 /// What any node can be asked to do, behind the HTTP API. All methods throw `OperationError`.
@@ -213,16 +223,23 @@ package protocol ClusterOperations: Sendable {
     func job(_ name: JobName) async throws(OperationError) -> JobView
     func jobs(prefix: String?, cursor: String?, limit: Int) async throws(OperationError) -> Page<JobView>
 
-    func createRun(_ request: RunRequest) async throws(OperationError) -> RunView
+    /// Queues a run; `isNew` is false where an earlier request with the same id did.
+    func createRun(_ request: RunRequest) async throws(OperationError) -> (RunView, isNew: Bool)
     /// From the mirror, and from the store where the mirror does not have it (yet).
     func run(_ id: RunID) async throws(OperationError) -> MirroredRun
     func attempts(of run: RunID) async throws(OperationError) -> [AttemptView]
     func runs(_ query: RunQuery) async throws(OperationError) -> Page<RunView>
     /// Asks the leader; returns its verdict in words.
     func act(_ action: RunAction, on run: RunID, reason: String?) async throws(OperationError) -> RunView
-    /// A repeated run of one that is over. `onlyFailed` carries over what succeeded.
-    func repeatRun(_ id: RunID, onlyFailed: Bool) async throws(OperationError) -> RunView
-    func explain(_ run: RunID, task: TaskID?) async throws(OperationError) -> Explanation
+    /// Queues a repeated run of one that is over. `onlyFailed` carries over what succeeded.
+    ///
+    /// The same `requestID` for the same run gives the same repetition, and `isNew` is false.
+    func repeatRun(
+        _ id: RunID, onlyFailed: Bool, requestID: String?, traceID: String?
+    ) async throws(OperationError) -> (RunView, isNew: Bool)
+    /// Asks the leader, on its own node where need be; a request that was passed on already is answered here or not
+    /// at all.
+    func explain(_ run: RunID, task: TaskID?, isForwarded: Bool) async throws(OperationError) -> Explanation
     func logLocation(run: RunID, task: TaskID, partition: Int, attempt: Int) async throws(OperationError) -> LogLocation
 
     func workers() async throws(OperationError) -> [WorkerView]

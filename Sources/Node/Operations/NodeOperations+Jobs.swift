@@ -15,68 +15,76 @@ extension NodeOperations {
     private func submit(
         _ definition: JobDefinition, _ current: NodeContext.Current, creationID: String
     ) async throws -> JobView {
-        let session = current.session
-        let name = definition.name
+        let census = WorkerCensus(session: current.session, layout: layout)
         while true {
-            guard let owner = try await owner(session) else {
+            guard let owner = try await context.balance.choose({ try await census.jobCounts() }) else {
                 throw OperationError(.unavailable, code: "E2009", "there is no worker to own the job")
             }
-            defer { JobBalance.shared.release(owner) }
-            let now = SystemClock.now()
-            let fired = try await firedRecord(session, name)
-            var version = 1
-            if fired != nil {
-                // A name used again: a version that live runs of the old job still need is not given twice.
-                let pinned = try await session.children(layout.pinned)
-                    .compactMap { ZnodeLayout.parseVersionedName($0) }
-                    .filter { $0.0 == name }
-                version = (pinned.map(\.1).max() ?? 0) + 1
-            }
-            let stored = StoredJob(version: version, createdAt: now, storedAt: now, definition: definition)
-            var record = fired?.record ?? FiredRecord(mark: now.second)
-            record.mark = now.second
-            let operations: [StoreOperation]
-            do throws(RecordError) {
-                operations = try JobOperations.submit(
-                    stored, owner: owner, creationID: creationID, upstreams: (definition.after ?? []).map(\.job),
-                    fired: record, firedVersion: fired?.version, layout)
+            do {
+                let placed = try await place(definition, on: owner, current, creationID: creationID)
+                await context.balance.release(owner, isPlaced: placed?.worker == owner)
+                if let placed { return placed }
             } catch {
-                throw OperationError(.tooLarge, code: "E2006", error.description)
-            }
-            do throws(StoreError) {
-                _ = try await session.multi(operations)
-                return JobView(name: name, version: version, worker: owner, createdAt: now, definition: definition)
-            } catch {
-                if error.isOutcomeUnknown || error.code == .nodeExists {
-                    guard await session.waitUntilConnected() else { throw error }
-                    if let known = try await current.jobs.job(name) {
-                        if known.creationID == creationID { return known.view }  // mine: the reply was lost
-                        throw OperationError(
-                            .conflict, code: "E2004", "the name \(name) is taken",
-                            hint: "change the job with PUT, or choose another name")
-                    }
-                    if error.isOutcomeUnknown || error.path == layout.fired(name) { continue }
-                    throw error
-                }
-                switch (error.code, error.failedIndex) {
-                case (.noNode, let index?) where index >= 4:
-                    let upstream = definition.after?[index - 4].job
-                    throw OperationError(
-                        .invalid, code: "E2014",
-                        "\(name) comes after \(upstream.map(\.description) ?? "a job"), which does not exist")
-                case (.noNode, _), (.badVersion, _):
-                    continue  // the owner left, or the tombstone changed: choose again
-                default:
-                    throw error
-                }
+                await context.balance.release(owner, isPlaced: false)
+                throw error
             }
         }
     }
 
-    /// The worker with the fewest jobs, counting those that this node is placing at this moment.
-    private func owner(_ session: any ZnodeSession) async throws -> WorkerID? {
-        let counts = try await WorkerCensus(session: session, layout: layout).jobCounts()
-        return JobBalance.shared.choose(counts)
+    /// Tries once; `nil` where the owner left or the tombstone changed meanwhile.
+    private func place(
+        _ definition: JobDefinition, on owner: WorkerID, _ current: NodeContext.Current, creationID: String
+    ) async throws -> JobView? {
+        let session = current.session
+        let name = definition.name
+        let now = SystemClock.now()
+        let fired = try await firedRecord(session, name)
+        var version = 1
+        if fired != nil {
+            // A name used again: a version that live runs of the old job still need is not given twice.
+            let pinned = try await session.children(layout.pinned)
+                .compactMap { ZnodeLayout.parseVersionedName($0) }
+                .filter { $0.0 == name }
+            version = (pinned.map(\.1).max() ?? 0) + 1
+        }
+        let stored = StoredJob(version: version, createdAt: now, storedAt: now, definition: definition)
+        var record = fired?.record ?? FiredRecord(mark: now.second)
+        record.mark = now.second
+        let operations: [StoreOperation]
+        do throws(RecordError) {
+            operations = try JobOperations.submit(
+                stored, owner: owner, creationID: creationID, upstreams: (definition.after ?? []).map(\.job),
+                fired: record, firedVersion: fired?.version, layout)
+        } catch {
+            throw OperationError(.tooLarge, code: "E2006", error.description)
+        }
+        do throws(StoreError) {
+            _ = try await session.multi(operations)
+            return JobView(name: name, version: version, worker: owner, createdAt: now, definition: definition)
+        } catch {
+            if error.isOutcomeUnknown || error.code == .nodeExists {
+                guard await session.waitUntilConnected() else { throw error }
+                if let known = try await current.jobs.job(name) {
+                    if known.creationID == creationID { return known.view }  // mine: the reply was lost
+                    throw OperationError(
+                        .conflict, code: "E2004", "the name \(name) is taken",
+                        hint: "change the job with PUT, or choose another name")
+                }
+                if error.isOutcomeUnknown || error.path == layout.fired(name) { return nil }
+                throw error
+            }
+            switch (error.code, error.failedIndex) {
+            case (.noNode, let index?) where index >= 4:
+                let upstream = definition.after?[index - 4].job
+                throw OperationError(
+                    .invalid, code: "E2014",
+                    "\(name) comes after \(upstream.map(\.description) ?? "a job"), which does not exist")
+            case (.noNode, _), (.badVersion, _):
+                return nil
+            default:
+                throw error
+            }
+        }
     }
 
     private func firedRecord(
@@ -125,11 +133,13 @@ extension NodeOperations {
             var known = known
             let name = definition.name
             while true {
+                let now = SystemClock.now()
                 do {
                     _ = try await current.session.multi(
-                        JobOperations.replace(known, with: definition, layout, now: SystemClock.now()))
+                        JobOperations.replace(known, with: definition, layout, now: now))
                     var view = known.view
                     view.version += 1
+                    view.storedAt = now
                     view.definition = definition
                     return view
                 } catch let error as StoreError
@@ -204,7 +214,7 @@ extension NodeOperations {
         do throws(CronError) {
             return try JobTimers(
                 StoredJob(
-                    version: job.version, createdAt: job.createdAt, storedAt: job.createdAt,
+                    version: job.version, createdAt: job.createdAt, storedAt: job.storedAt,
                     definition: job.definition), zones: zones)
         } catch {
             return nil  // a zone that this node does not know: its owner logs it

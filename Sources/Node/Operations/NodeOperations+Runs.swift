@@ -8,7 +8,7 @@ import Logging
 import NIOHTTP1
 
 extension NodeOperations {
-    package func createRun(_ request: RunRequest) async throws(OperationError) -> RunView {
+    package func createRun(_ request: RunRequest) async throws(OperationError) -> (RunView, isNew: Bool) {
         let current = try current()
         guard let known = try await storing({ try await current.jobs.job(request.job) }) else {
             throw OperationError(.notFound, code: "E2003", "there is no job \(request.job)")
@@ -21,7 +21,7 @@ extension NodeOperations {
             return QueueEntry(
                 run: run, jobVersion: known.job.version, cause: .manual,
                 priority: known.job.definition.effectivePriority, params: params, queuedAt: SystemClock.now(),
-                traceID: SystemClock.randomID(), triggersDownstream: request.triggersDownstream,
+                traceID: request.traceID ?? SystemClock.randomID(), triggersDownstream: request.triggersDownstream,
                 waitsForUpstreams: request.waitsForUpstreams)
         }
     }
@@ -60,15 +60,16 @@ extension NodeOperations {
     private func enqueue(
         _ known: KnownJob, _ current: NodeContext.Current, requestID: String?,
         _ make: @Sendable (inout FiredRecord) -> QueueEntry
-    ) async throws(OperationError) -> RunView {
+    ) async throws(OperationError) -> (RunView, isNew: Bool) {
         let name = known.job.definition.name
         let key = requestID ?? SystemClock.randomID()
         return try await storing {
+            var isUnsure = false
             let path = layout.fired(name)
             while true {
                 let znode = try await current.session.get(path)
                 var record = try RecordCoding.decode(FiredRecord.self, from: znode.data, path: path)
-                if let run = record.requests[key] { return try await self.run(run).run }
+                if let run = record.requests[key] { return (try await self.run(run).run, isNew: isUnsure) }
                 try await checkQueueBound(current.session)
                 let entry = make(&record)
                 record.remember(key, entry.run)
@@ -78,10 +79,11 @@ extension NodeOperations {
                         .set(path, data: RecordCoding.encode(record), version: znode.stat.version),
                         .create(layout.queueEntry(entry.run), data: RecordCoding.encode(entry)),
                     ])
-                    return view(of: entry)
+                    return (view(of: entry), isNew: true)
                 } catch let error as StoreError {
                     if error.isOutcomeUnknown {
                         guard await current.session.waitUntilConnected() else { throw error }
+                        isUnsure = true
                         continue  // the record knows the request if it was applied
                     }
                     switch (error.code, error.failedIndex) {
@@ -220,7 +222,9 @@ extension NodeOperations {
         }
     }
 
-    package func repeatRun(_ id: RunID, onlyFailed: Bool) async throws(OperationError) -> RunView {
+    package func repeatRun(
+        _ id: RunID, onlyFailed: Bool, requestID: String?, traceID: String?
+    ) async throws(OperationError) -> (RunView, isNew: Bool) {
         let old = try await run(id)
         guard old.run.state.isOver else {
             throw OperationError(.conflict, code: "E2012", "\(id) is \(old.run.state.rawValue); only a run that is over is repeated")
@@ -244,23 +248,32 @@ extension NodeOperations {
             carried = done
         }
         let (params, tasks) = (old.run.params ?? [:], carried)
-        return try await enqueue(known, current, requestID: nil) { record in
+        // The job's record holds the keys of all its requests: one key may be used for several runs.
+        let key = requestID.map { "\(id.logicalTime.compact).\(id.suffix) \(onlyFailed ? "retry" : "rerun") \($0)" }
+        return try await enqueue(known, current, requestID: key) { record in
             record.repeated += 1
             return QueueEntry(
                 run: RunID(job: id.job, logicalTime: id.logicalTime, suffix: "r\(record.repeated)"),
                 jobVersion: known.job.version, cause: .retry, priority: old.run.priority, params: params,
-                queuedAt: SystemClock.now(), traceID: SystemClock.randomID(), waitsForUpstreams: false, carried: tasks)
+                queuedAt: SystemClock.now(), traceID: traceID ?? SystemClock.randomID(), waitsForUpstreams: false,
+                carried: tasks)
         }
     }
 
     // MARK: Why
 
-    package func explain(_ run: RunID, task: TaskID?) async throws(OperationError) -> Explanation {
+    package func explain(
+        _ run: RunID, task: TaskID?, isForwarded: Bool
+    ) async throws(OperationError) -> Explanation {
         let current = try current()
         if let leader = current.leader, leader.isLeading {
             if let explanation = await leader.explain(run, task: task) { return explanation }
             let state = try await self.run(run).run.state
             return Explanation(run: run, state: state.rawValue, blockers: [])
+        }
+        guard !isForwarded else {
+            throw OperationError(
+                .unavailable, code: "E2008", "\(current.worker) was asked as the leader, which it is not at this moment")
         }
         guard let master = try await storing({ try await leaderRecord(current.session) }) else {
             throw OperationError(.unavailable, code: "E2008", "there is no leader at this moment")
@@ -271,12 +284,17 @@ extension NodeOperations {
         return try await storing {
             let query = task.map { "?task=\($0)" } ?? ""
             var request = HTTPClientRequest(url: "http://\(master.address)/v1/runs/\(run)/explain\(query)")
-            request.headers.add(name: "skyfire-forwarded", value: current.worker.description)
+            request.headers.add(name: ForwardedRequest.header, value: current.worker.description)
             do {
                 let response = try await HTTPClient.shared.execute(request, timeout: .seconds(5))
                 let body = Array(buffer: try await response.body.collect(upTo: 1 << 20))
-                guard response.status == .ok else {
+                guard response.status != .notFound else {
                     throw OperationError(.notFound, code: "E2003", "the leader does not know \(run)")
+                }
+                guard response.status == .ok else {
+                    throw OperationError(
+                        .unavailable, code: "E2008",
+                        "the leader at \(master.address) answers \(response.status.code); it may have changed")
                 }
                 return try CanonicalJSON.decode(Explanation.self, from: body)
             } catch let error as OperationError {
@@ -294,8 +312,10 @@ extension NodeOperations {
         run: RunID, task: TaskID, partition: Int, attempt: Int
     ) async throws(OperationError) -> LogLocation {
         let id = AttemptID(run: run, task: task, partition: partition, number: attempt)
-        for place in places where place.runner.log(of: id) != nil {
-            return .here(directory: place.directory.logDirectory(id))
+        for place in places {
+            if let live = place.runner.log(of: id) {
+                return .here(directory: place.directory.logDirectory(id), live: live)
+            }
         }
         let found = try await attempts(of: run).first {
             $0.task == task && $0.partition == partition && $0.n == attempt
@@ -305,7 +325,7 @@ extension NodeOperations {
         }
         let current = try current()
         if let place = places.first(where: { $0.worker() == found.worker }) {
-            return .here(directory: place.directory.logDirectory(id))
+            return .here(directory: place.directory.logDirectory(id), live: nil)
         }
         let registration: WorkerRegistration? = try await storing {
             try await optional(current.session, layout.worker(found.worker))

@@ -16,6 +16,8 @@ package struct NodeOperations: ClusterOperations {
     let places: [Place]
     let zones: TimeZoneDatabase
     let logger: Logger
+    /// What viewers of live events share.
+    private let fanout = EventFanout()
 
     /// A node of this process.
     struct Place: Sendable {
@@ -52,6 +54,8 @@ package struct NodeOperations: ClusterOperations {
             throw error
         } catch let error as StoreError {
             throw Self.operationError(error)
+        } catch let error as MirrorError where error.isInvalidRequest {
+            throw OperationError(.invalid, code: "E2002", error.description)
         } catch let error as MirrorError {
             throw OperationError(.unavailable, code: "E2010", "the mirror does not answer: \(error)")
         } catch {
@@ -195,6 +199,8 @@ package struct NodeOperations: ClusterOperations {
 
     package func events(after id: String?) async -> AsyncStream<MirrorEvent> {
         guard let mirror = context.mirror else { return AsyncStream { $0.finish() } }
-        return mirror.events(after: id)
+        // Who resumes reads on from there alone; who looks at what comes shares one subscription with the others.
+        guard id == nil else { return mirror.events(after: id) }
+        return fanout.events { mirror.events(after: nil) }
     }
 }

@@ -25,6 +25,8 @@ final class NodeContext: Sendable {
     }
 
     private let state = Mutex(State())
+    /// For the submits of this node.
+    let balance = JobBalance()
 
     var current: Current? { state.withLock { $0.current } }
     var clusterID: String? { state.withLock { $0.clusterID } }

@@ -37,7 +37,12 @@ extension LeaderCore {
         }
         let suppresses = entry.cause == .schedule || entry.cause == .dependency
         if suppresses, definition.effectiveOverlap == .skip, (activeRuns[definition.name] ?? 0) > 0 {
-            suppress(entry, as: .skipped, reason: "E3001 an earlier run of \(definition.name) is not over", &planning)
+            suppress(
+                entry,
+                as: .skipped,
+                reason: "E3001 an earlier run of \(definition.name) is not over",
+                &planning
+            )
             return
         }
         let params: [String: String]
@@ -51,17 +56,29 @@ extension LeaderCore {
     }
 
     private mutating func admit(
-        _ entry: QueueEntry, _ known: KnownJob, _ params: [String: String], _ planning: inout Planning
+        _ entry: QueueEntry,
+        _ known: KnownJob,
+        _ params: [String: String],
+        _ planning: inout Planning
     ) {
         let isStuck = planning.places.stuckJobs.contains(ObjectIdentifier(known.job))
         guard entry.carried != nil || !isStuck else { return }
         let definition = known.job.definition
         let run = LiveRun(
-            id: entry.run, job: known.job, cause: entry.cause, priority: entry.priority, params: params,
-            queuedAt: entry.queuedAt, startedAt: planning.now, traceID: entry.traceID,
-            triggersDownstream: entry.triggersDownstream, age: entry.age)
+            id: entry.run,
+            job: known.job,
+            cause: entry.cause,
+            priority: entry.priority,
+            params: params,
+            queuedAt: entry.queuedAt,
+            startedAt: planning.now,
+            traceID: entry.traceID,
+            triggersDownstream: entry.triggersDownstream,
+            age: entry.age
+        )
         var draft = RunDraft(run: run, isNew: true)
-        var cost = 600 + params.reduce(0) { $0 + $1.key.utf8.count + $1.value.utf8.count + 8 } + run.units.count * 8
+        var cost =
+            600 + params.reduce(0) { $0 + $1.key.utf8.count + $1.value.utf8.count + 8 } + run.units.count * 8
         for (index, task) in known.job.tasks.enumerated() {
             guard let outputs = entry.carried?[task.definition.id] else { continue }
             if !outputs.isEmpty {
@@ -102,15 +119,42 @@ extension LeaderCore {
         draft.unsettled.append(index)
     }
 
+    /// Makes a record of an entry that never becomes a live run. Returns false while something must be read first.
+    @discardableResult
     mutating func suppress(
-        _ entry: QueueEntry, as state: RunState, reason: String, _ planning: inout Planning
-    ) {
+        _ entry: QueueEntry,
+        as state: RunState,
+        reason: String,
+        _ planning: inout Planning
+    ) -> Bool {
+        guard let outcome = outcomeOperations(entry, state) else { return false }
         removeFromQueue(entry.run)
         planning.others.append(
             LeaderTransaction(
-                operations: [.deleteQueueEntry(entry.run)],
-                finalRecords: [suppressed(entry, as: state, reason: reason, planning.now)]))
-        planning.budget.spend(operations: 1, bytes: 600)
+                operations: [.deleteQueueEntry(entry.run)] + outcome,
+                finalRecords: [suppressed(entry, as: state, reason: reason, planning.now)]
+            )
+        )
+        planning.budget.spend(
+            operations: 1 + outcome.count,
+            bytes: 600 + outcome.count * OutcomeRecord.maximumCount * 28
+        )
+        return true
+    }
+
+    /// Notes how an entry ended, so that a repeat of the job that it comes after does not queue its id again. `nil`
+    /// while something must be read first.
+    private mutating func outcomeOperations(_ entry: QueueEntry, _ state: RunState) -> [LeaderOperation]? {
+        let name = entry.run.job
+        guard entry.run.suffix.isEmpty else { return [] }
+        guard let known = knownJob(name) else { return missingJobs.contains(name) ? [] : nil }
+        guard !(known.job.definition.after ?? []).isEmpty else { return [] }
+        guard var own = knownOutcomes(name) else { return nil }
+        own.record.record(state, at: entry.run.logicalTime)
+        let operation = LeaderOperation.setOutcomes(name, own.record, exists: own.exists)
+        own.exists = true
+        outcomes[name] = own
+        return [operation]
     }
 }
 

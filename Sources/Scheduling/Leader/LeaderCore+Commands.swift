@@ -11,7 +11,8 @@ extension LeaderCore {
             }
             planning.budget.spend(operations: 2, bytes: 500)
             planning.others.append(
-                LeaderTransaction(operations: [.setVerdict(request: command.id, verdict)]))
+                LeaderTransaction(operations: [.setVerdict(request: command.id, verdict)])
+            )
         }
         commands = rest
     }
@@ -29,16 +30,16 @@ extension LeaderCore {
     }
 
     private mutating func stopRun(
-        _ id: RunID, as end: RunState, _ command: CommandRequest, _ planning: inout Planning
-    ) -> Verdict {
+        _ id: RunID,
+        as end: RunState,
+        _ command: CommandRequest,
+        _ planning: inout Planning
+    ) -> Verdict? {
         if let entry = queue[id] {
-            removeFromQueue(id)
-            planning.others.append(
-                LeaderTransaction(
-                    operations: [.deleteQueueEntry(id)],
-                    finalRecords: [
-                        suppressed(entry, as: end, reason: command.reason ?? "\(end.rawValue) on request", planning.now)
-                    ]))
+            guard suppress(entry, as: end, reason: command.reason ?? "\(end.rawValue) on request", &planning)
+            else {
+                return nil
+            }
             return Verdict(isAccepted: true, message: "\(id) was waiting and is \(end.rawValue)")
         }
         guard let run = runs[id], !run.state.isOver else { return notLive(id) }
@@ -53,7 +54,10 @@ extension LeaderCore {
         let wanted: RunState = isPaused ? .paused : .running
         guard run.state == (isPaused ? .running : .paused) else {
             return Verdict(
-                isAccepted: false, code: "E2012", message: "\(id) is \(run.state.rawValue), it cannot become \(wanted.rawValue)")
+                isAccepted: false,
+                code: "E2012",
+                message: "\(id) is \(run.state.rawValue), it cannot become \(wanted.rawValue)"
+            )
         }
         edit(id, &planning) { core, draft, _ in
             draft.run.state = wanted == .running && core.hasFailed(draft.run) ? .failing : wanted
@@ -67,7 +71,9 @@ extension LeaderCore {
     }
 
     private mutating func deleteJob(
-        _ name: JobName, ifVersion: Int?, _ planning: inout Planning
+        _ name: JobName,
+        ifVersion: Int?,
+        _ planning: inout Planning
     ) -> Verdict? {
         guard isGraphComplete else { return nil }
         if let refusal = versionRefusal(name, ifVersion) { return refusal }
@@ -79,13 +85,18 @@ extension LeaderCore {
         guard dependents.isEmpty else {
             let list = dependents.prefix(5).map(\.description).joined(separator: ", ")
             return Verdict(
-                isAccepted: false, code: "E2013",
-                message: "\(dependents.count) jobs come after \(name): \(list)\(dependents.count > 5 ? ", …" : "")")
+                isAccepted: false,
+                code: "E2013",
+                message:
+                    "\(dependents.count) jobs come after \(name): \(list)\(dependents.count > 5 ? ", …" : "")"
+            )
         }
         planning.others.append(
             LeaderTransaction(
                 operations: [.deleteJob(known)],
-                finalRecords: [.jobDeleted(name)]))
+                finalRecords: [.jobDeleted(name)]
+            )
+        )
         jobs[name] = nil
         missingJobs.insert(name)
         graph.set(name, after: [])
@@ -93,7 +104,9 @@ extension LeaderCore {
     }
 
     private mutating func replaceJob(
-        _ definition: JobDefinition, ifVersion: Int?, _ planning: inout Planning
+        _ definition: JobDefinition,
+        ifVersion: Int?,
+        _ planning: inout Planning
     ) -> Verdict? {
         guard isGraphComplete else { return nil }
         let name = definition.name
@@ -106,15 +119,21 @@ extension LeaderCore {
         for upstream in upstreams {
             guard knownJob(upstream) != nil else {
                 return missingJobs.contains(upstream)
-                    ? Verdict(isAccepted: false, code: "E2014", message: "\(name) comes after \(upstream), which does not exist")
+                    ? Verdict(
+                        isAccepted: false,
+                        code: "E2014",
+                        message: "\(name) comes after \(upstream), which does not exist"
+                    )
                     : nil
             }
         }
         if let cycle = graph.cycle(ifSet: name, after: upstreams) {
             return Verdict(
-                isAccepted: false, code: "E2015",
+                isAccepted: false,
+                code: "E2015",
                 message: "the jobs would wait for each other: "
-                    + cycle.map(\.description).joined(separator: " → "))
+                    + cycle.map(\.description).joined(separator: " → ")
+            )
         }
         let version = known.job.version + 1
         var view = known.view
@@ -122,7 +141,10 @@ extension LeaderCore {
         view.definition = definition
         planning.others.append(
             LeaderTransaction(
-                operations: [.replaceJob(known, with: definition)], finalRecords: [.job(view)]))
+                operations: [.replaceJob(known, with: definition)],
+                finalRecords: [.job(view)]
+            )
+        )
         // The new version is read again when it is needed: with its zone.
         jobs[name] = nil
         graph.set(name, after: upstreams)
@@ -132,16 +154,30 @@ extension LeaderCore {
     private mutating func versionRefusal(_ name: JobName, _ ifVersion: Int?) -> Verdict? {
         guard let ifVersion, let known = jobs[name], known.job.version != ifVersion else { return nil }
         return Verdict(
-            isAccepted: false, code: "E2005", message: "\(name) is at version \(known.job.version), not \(ifVersion)")
+            isAccepted: false,
+            code: "E2005",
+            message: "\(name) is at version \(known.job.version), not \(ifVersion)"
+        )
     }
 
     /// The record of a queue entry that never becomes a live run.
-    func suppressed(_ entry: QueueEntry, as state: RunState, reason: String, _ now: WallTime) -> MirrorRecord {
+    func suppressed(_ entry: QueueEntry, as state: RunState, reason: String, _ now: WallTime) -> MirrorRecord
+    {
         .run(
             RunView(
-                id: entry.run, jobVersion: entry.jobVersion, cause: entry.cause, state: state, reason: reason,
-                priority: entry.priority, params: entry.params.isEmpty ? nil : entry.params, queuedAt: entry.queuedAt,
-                endedAt: now, tasks: .init(total: 0, byState: [:]), traceID: entry.traceID),
-            tasks: [])
+                id: entry.run,
+                jobVersion: entry.jobVersion,
+                cause: entry.cause,
+                state: state,
+                reason: reason,
+                priority: entry.priority,
+                params: entry.params.isEmpty ? nil : entry.params,
+                queuedAt: entry.queuedAt,
+                endedAt: now,
+                tasks: .init(total: 0, byState: [:]),
+                traceID: entry.traceID
+            ),
+            tasks: []
+        )
     }
 }

@@ -30,7 +30,8 @@ extension LeaderCore {
             seen += 1
             planning.budget.spend(
                 operations: step.transaction.operations.count,
-                bytes: step.transaction.operations.count * 400 + OutcomeRecord.maximumCount * 28)
+                bytes: step.transaction.operations.count * 400 + OutcomeRecord.maximumCount * 28
+            )
             planning.others.append(step.transaction)
             if !step.isLast { rest.append(id) }
         }
@@ -40,7 +41,8 @@ extension LeaderCore {
     /// The next transaction of an ended run: it queues what the run sets free, and the last of them records the
     /// outcome and lets the run go. `nil` while something must be read first.
     private mutating func dependentsStep(
-        _ run: LiveRun, _ now: WallTime
+        _ run: LiveRun,
+        _ now: WallTime
     ) -> (transaction: LeaderTransaction, isLast: Bool)? {
         let name = run.job.definition.name
         guard var own = knownOutcomes(name) else { return nil }
@@ -61,7 +63,8 @@ extension LeaderCore {
         transaction.operations.append(.setOutcomes(name, own.record, exists: own.exists))
         transaction.operations += entries.map { .enqueue($0) }
         transaction.operations.append(
-            .deleteRun(run.id, chunkCount: run.chunkCount, outputs: run.outputs.keys.sorted()))
+            .deleteRun(run.id, chunkCount: run.chunkCount, outputs: run.outputs.keys.sorted())
+        )
         own.exists = true
         outcomes[name] = own
         let time = run.id.logicalTime
@@ -90,7 +93,9 @@ extension LeaderCore {
             let definition = known.job.definition
             let upstreams = definition.after ?? []
             // A dependent with its own schedule decides its logical times itself; its entry waits in the queue.
-            guard definition.schedule?.isEmpty ?? true, upstreams.contains(where: { $0.job == name }) else { continue }
+            guard definition.schedule?.isEmpty ?? true, upstreams.contains(where: { $0.job == name }) else {
+                continue
+            }
             guard let ends = knownOutcomes(dependent) else {
                 isComplete = false
                 continue
@@ -107,8 +112,14 @@ extension LeaderCore {
             guard isFree, runs[id] == nil, queue[id] == nil, !alreadyEnqueued.contains(id) else { continue }
             entries.append(
                 QueueEntry(
-                    run: id, jobVersion: known.job.version, cause: .dependency,
-                    priority: definition.effectivePriority, queuedAt: now, traceID: run.traceID))
+                    run: id,
+                    jobVersion: known.job.version,
+                    cause: .dependency,
+                    priority: definition.effectivePriority,
+                    queuedAt: now,
+                    traceID: run.traceID
+                )
+            )
         }
         return isComplete ? entries : nil
     }

@@ -10,15 +10,17 @@ extension LeaderCore {
         if run.state == .paused { blockers.append(Blocker(kind: "paused", message: "the run is paused")) }
         if isSafeMode {
             blockers.append(
-                Blocker(kind: "safe_mode", message: "fewer than half of the known workers are present"))
+                Blocker(kind: "safe_mode", message: "fewer than half of the known workers are present")
+            )
         }
-        for (index, each) in run.job.tasks.enumerated() {
-            guard task == nil || each.definition.id == task else { continue }
+        for (index, each) in run.job.tasks.enumerated() where task == nil || each.definition.id == task {
             blockers += explainTask(index, of: run, now: now)
             if blockers.count > 100 { break }
         }
         if run.state.isOver {
-            blockers.append(Blocker(kind: "triggering", message: "the run is over; its dependents are being started"))
+            blockers.append(
+                Blocker(kind: "triggering", message: "the run is over; its dependents are being started")
+            )
         }
         return Explanation(run: id, state: run.state.rawValue, blockers: blockers)
     }
@@ -38,7 +40,9 @@ extension LeaderCore {
                 blockers.append(
                     Blocker(
                         kind: "upstream",
-                        message: "waits for \(upstream.job) to succeed for \(entry.run.logicalTime)"))
+                        message: "waits for \(upstream.job) to succeed for \(entry.run.logicalTime)"
+                    )
+                )
             }
         }
         if state == .queued {
@@ -64,7 +68,9 @@ extension LeaderCore {
                 : [
                     Blocker(
                         kind: "needs",
-                        message: "waits for " + open.map(\.description).joined(separator: ", "), task: id)
+                        message: "waits for " + open.map(\.description).joined(separator: ", "),
+                        task: id
+                    )
                 ]
         case .queued:
             return placeBlockers(run.job, index)
@@ -77,7 +83,13 @@ extension LeaderCore {
             return [Blocker(kind: "backoff", message: "is tried again in \(wait) ms", task: id)]
         case .assigned:
             let worker = WorkerID(number: run.units[task.units.lowerBound].worker)
-            return [Blocker(kind: "start", message: "is assigned to \(worker), which has not started it yet", task: id)]
+            return [
+                Blocker(
+                    kind: "start",
+                    message: "is assigned to \(worker), which has not started it yet",
+                    task: id
+                )
+            ]
         case .killing:
             return [Blocker(kind: "kill", message: "is being stopped by its worker", task: id)]
         case .running, .succeeded, .failed, .killed, .cancelled, .skipped:
@@ -102,13 +114,16 @@ extension LeaderCore {
             return switch reason {
             case .gone: Blocker(kind: "workers", message: "\(workers) gone", task: task.id)
             case .draining: Blocker(kind: "draining", message: "\(workers) draining", task: task.id)
-            case .noWork: Blocker(kind: "workers", message: "\(workers) without the worker role", task: task.id)
+            case .noWork:
+                Blocker(kind: "workers", message: "\(workers) without the worker role", task: task.id)
             case .slots: Blocker(kind: "slots", message: "\(workers) with every slot used", task: task.id)
             case .memory: Blocker(kind: "memory", message: "\(workers) with too little memory", task: task.id)
             case .cpu: Blocker(kind: "cpu", message: "\(workers) with too few cores free", task: task.id)
             case .disk: Blocker(kind: "disk", message: "\(workers) with too little disk", task: task.id)
-            case .pool(let pool): Blocker(kind: "pool", message: "\(workers) not in pool \(pool)", task: task.id)
-            case .label(let label): Blocker(kind: "label", message: "\(workers) without label \(label)", task: task.id)
+            case .pool(let pool):
+                Blocker(kind: "pool", message: "\(workers) not in pool \(pool)", task: task.id)
+            case .label(let label):
+                Blocker(kind: "label", message: "\(workers) without label \(label)", task: task.id)
             }
         }.sorted { $0.message < $1.message }
     }

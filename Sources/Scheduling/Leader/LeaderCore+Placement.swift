@@ -11,7 +11,8 @@ struct Places {
 
     /// The best place for a request, until `taken` says that it was used.
     mutating func best(
-        for request: Placement.Request, _ workers: TreeDictionary<WorkerID, WorkerState>
+        for request: Placement.Request,
+        _ workers: TreeDictionary<WorkerID, WorkerState>
     ) -> WorkerID? {
         guard hasFreeSlot(workers) else { return nil }
         var heap = candidates.removeValue(forKey: request) ?? Self.heap(request, workers)
@@ -31,11 +32,13 @@ struct Places {
     }
 
     private static func heap(
-        _ request: Placement.Request, _ workers: TreeDictionary<WorkerID, WorkerState>
+        _ request: Placement.Request,
+        _ workers: TreeDictionary<WorkerID, WorkerState>
     ) -> Heap<Placement.Candidate> {
         Heap(
             workers.lazy.filter { Placement.infeasibility(of: request, on: $0.value) == nil }
-                .map { Placement.Candidate($0.key, $0.value) })
+                .map { Placement.Candidate($0.key, $0.value) }
+        )
     }
 
     mutating func hasFreeSlot(_ workers: TreeDictionary<WorkerID, WorkerState>) -> Bool {
@@ -66,14 +69,17 @@ extension LeaderCore {
 
     /// Looks at the elements of an order, from its head and from where the last plan stopped. Returns where to go on.
     mutating func scan(
-        _ order: SortedChunks<QueuedItem>, from cursor: QueuedItem?, _ planning: inout Planning,
+        _ order: SortedChunks<QueuedItem>,
+        from cursor: QueuedItem?,
+        _ planning: inout Planning,
         _ look: (inout LeaderCore, QueuedItem, inout Planning) -> Void
     ) -> QueuedItem? {
         var left = cursor == nil ? Self.scanLimit : Self.scanLimit / 2
         var seen = 0
         var last: QueuedItem?
         func goesOn(_ core: LeaderCore) -> Bool {
-            !planning.budget.isUsedUp && (seen < Self.fullScanLimit || planning.places.hasFreeSlot(core.workers))
+            !planning.budget.isUsedUp
+                && (seen < Self.fullScanLimit || planning.places.hasFreeSlot(core.workers))
         }
         for item in order.elements() {
             guard goesOn(self) else { return nil }
@@ -140,7 +146,9 @@ extension LeaderCore {
             if index != current || request == nil {
                 current = index
                 request = Placement.Request(
-                    job: draft.run.job.definition, task: draft.run.job.tasks[index].definition)
+                    job: draft.run.job.definition,
+                    task: draft.run.job.tasks[index].definition
+                )
             }
             guard let request, let worker = planning.places.best(for: request, workers) else {
                 // Nor is there a place for the other partitions of the task.
@@ -157,12 +165,19 @@ extension LeaderCore {
 
     /// Returns false when the assignment cannot be made: the unit has failed.
     private mutating func place(
-        _ unit: Int, on id: WorkerID, _ draft: inout RunDraft, _ planning: inout Planning
+        _ unit: Int,
+        on id: WorkerID,
+        _ draft: inout RunDraft,
+        _ planning: inout Planning
     ) -> Bool {
         let index = draft.run.job.taskIndex(ofUnit: unit)
         let assignment: Assignment
         do {
-            assignment = try AssignmentBuilder.build(draft.run, unit: unit, attempt: draft.run.units[unit].attempt + 1)
+            assignment = try AssignmentBuilder.build(
+                draft.run,
+                unit: unit,
+                attempt: draft.run.units[unit].attempt + 1
+            )
             let size = assignment.approximateSize
             guard size <= Self.maximumAssignmentBytes else {
                 throw TemplateError(.unresolved, "the filled in task has \(size) bytes, too many", offset: 0)
@@ -184,7 +199,10 @@ extension LeaderCore {
         reserve(draft.run, unit: unit, sign: 1)
         planning.places.taken()
         attempts[draft.run.id, default: [:]][unit] = LiveAttempt(
-            assignedAt: planning.now, startedAt: nil, token: nil)
+            assignedAt: planning.now,
+            startedAt: nil,
+            token: nil
+        )
         if draft.checkedWorkers.insert(id).inserted {
             draft.before.append(.checkWorker(id, version: workers[id]?.version ?? 0))
             planning.budget.spend(operations: 1, bytes: 100)

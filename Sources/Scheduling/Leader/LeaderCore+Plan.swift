@@ -9,7 +9,9 @@ extension LeaderCore {
 
     /// Decides what to commit next, and changes this copy as if it were committed.
     package mutating func plan(
-        now: WallTime, budget: PlanBudget = PlanBudget(), random: inout some RandomNumberGenerator
+        now: WallTime,
+        budget: PlanBudget = PlanBudget(),
+        random: inout some RandomNumberGenerator
     ) -> LeaderPlan {
         var planning = Planning(now: now, budget: budget)
         consumeCommands(&planning)
@@ -54,7 +56,9 @@ extension LeaderCore {
     /// Changes a run through its draft. Returns false when there is no such live run.
     @discardableResult
     mutating func edit(
-        _ id: RunID, _ planning: inout Planning, _ change: (inout LeaderCore, inout RunDraft, inout Planning) -> Void
+        _ id: RunID,
+        _ planning: inout Planning,
+        _ change: (inout LeaderCore, inout RunDraft, inout Planning) -> Void
     ) -> Bool {
         var draft: RunDraft
         if let known = planning.drafts.removeValue(forKey: id) {
@@ -62,7 +66,10 @@ extension LeaderCore {
         } else if let run = runs[id] {
             draft = RunDraft(run: run)
             planning.draftOrder.append(id)
-            planning.budget.spend(operations: 1, bytes: 500 + (run.chunkCount == 0 ? run.units.count * 12 : 0))
+            planning.budget.spend(
+                operations: 1,
+                bytes: 500 + (run.chunkCount == 0 ? run.units.count * 12 : 0)
+            )
         } else {
             return false
         }
@@ -128,7 +135,8 @@ extension LeaderCore {
         let tasks = draft.run.job.tasks.count
         planning.budget.spend(
             operations: draft.run.chunkCount + draft.run.outputs.count,
-            bytes: 600 + tasks * 90 + draft.run.units.count)
+            bytes: 600 + tasks * 90 + draft.run.units.count
+        )
     }
 
     func hasFailed(_ run: LiveRun) -> Bool {
@@ -171,8 +179,11 @@ extension LeaderCore {
             if !draft.isNew {
                 transaction.operations.append(
                     .deleteRun(
-                        id, chunkCount: draft.run.chunkCount,
-                        outputs: draft.run.outputs.keys.filter { draft.newOutputs[$0] == nil }.sorted()))
+                        id,
+                        chunkCount: draft.run.chunkCount,
+                        outputs: draft.run.outputs.keys.filter { draft.newOutputs[$0] == nil }.sorted()
+                    )
+                )
             }
             forget(draft.run)
         } else {
@@ -204,7 +215,8 @@ extension LeaderCore {
         var shown: Set<RunID> = []
         for (id, unit) in planning.starts.sorted(by: { $0.key < $1.key }) {
             // An attempt that started and ended within one plan has its final record already.
-            guard let run = runs[id.run], run.units[unit].attempt == id.number, run.units[unit].state.hasLiveAttempt
+            guard let run = runs[id.run], run.units[unit].attempt == id.number,
+                run.units[unit].state.hasLiveAttempt
             else { continue }
             records.append(.attempt(run: id.run, attemptView(run, unit: unit, state: "running")))
             if run.units.count <= LiveRun.chunkSize, planning.drafts[id.run]?.isChanged != true,

@@ -17,7 +17,9 @@ extension LeaderCore {
     }
 
     private mutating func consume(
-        _ report: Report, _ planning: inout Planning, random: inout some RandomNumberGenerator
+        _ report: Report,
+        _ planning: inout Planning,
+        random: inout some RandomNumberGenerator
     ) {
         let deletion = LeaderOperation.deleteReport(bucket: report.bucket, znodeName: report.znodeName)
         let id = report.attempt
@@ -45,7 +47,9 @@ extension LeaderCore {
         case .ended(let outcome):
             let seed = random.next()
             planning.budget.spend(
-                operations: 2, bytes: 500 + report.outputs.approximateSize * 2 + (report.reason?.utf8.count ?? 0))
+                operations: 2,
+                bytes: 500 + report.outputs.approximateSize * 2 + (report.reason?.utf8.count ?? 0)
+            )
             edit(id.run, &planning) { core, draft, planning in
                 draft.before.append(deletion)
                 core.apply(outcome, report, unit: unit, seed: seed, &draft, planning.now)
@@ -66,13 +70,24 @@ extension LeaderCore {
         let task = run.job.tasks[run.job.taskIndex(ofUnit: unit)]
         let live = attempts[run.id]?[unit]
         return AttemptView(
-            task: task.definition.id, n: run.units[unit].attempt, partition: unit - task.units.lowerBound,
-            worker: WorkerID(number: run.units[unit].worker), state: state,
-            fencingToken: live?.token.map { String($0) }, assignedAt: live?.assignedAt, startedAt: live?.startedAt)
+            task: task.definition.id,
+            n: run.units[unit].attempt,
+            partition: unit - task.units.lowerBound,
+            worker: WorkerID(number: run.units[unit].worker),
+            state: state,
+            fencingToken: live?.token.map { String($0) },
+            assignedAt: live?.assignedAt,
+            startedAt: live?.startedAt
+        )
     }
 
     private mutating func apply(
-        _ outcome: AttemptOutcome, _ report: Report, unit: Int, seed: UInt64, _ draft: inout RunDraft, _ now: WallTime
+        _ outcome: AttemptOutcome,
+        _ report: Report,
+        unit: Int,
+        seed: UInt64,
+        _ draft: inout RunDraft,
+        _ now: WallTime
     ) {
         let id = report.attempt
         var view = attemptView(draft.run, unit: unit, state: outcome.rawValue)
@@ -91,7 +106,9 @@ extension LeaderCore {
             // Outputs of partitions are kept with their attempts; only whole tasks hand values on.
             let isPartitioned = draft.run.job.tasks[draft.run.job.taskIndex(ofUnit: unit)].isPartitioned
             if !report.outputs.isEmpty, !isPartitioned {
-                let total = draft.run.outputs.values.reduce(report.outputs.approximateSize) { $0 + $1.approximateSize }
+                let total = draft.run.outputs.values.reduce(report.outputs.approximateSize) {
+                    $0 + $1.approximateSize
+                }
                 guard total <= Self.maximumOutputBytes else {
                     draft.run.reason = "E3006 the outputs of the run exceed \(Self.maximumOutputBytes) bytes"
                     draft.isHeaderChanged = true
@@ -117,7 +134,11 @@ extension LeaderCore {
 
     /// Tries again after the backoff, or fails the unit for good.
     private mutating func fail(
-        _ unit: Int, _ outcome: AttemptOutcome, _ reason: String?, seed: UInt64, _ draft: inout RunDraft,
+        _ unit: Int,
+        _ outcome: AttemptOutcome,
+        _ reason: String?,
+        seed: UInt64,
+        _ draft: inout RunDraft,
         _ now: WallTime
     ) {
         let task = draft.run.job.tasks[draft.run.job.taskIndex(ofUnit: unit)].definition
@@ -174,10 +195,12 @@ extension LeaderCore {
 
     mutating func reclaimLost(_ planning: inout Planning) {
         guard !reclaiming.isEmpty, !isSafeMode else { return }
-        for worker in reclaiming.sorted() where workers[worker]?.isPresent != true && !emptied.contains(worker) {
+        for worker in reclaiming.sorted()
+        where workers[worker]?.isPresent != true && !emptied.contains(worker) {
             for place in (held[worker] ?? []).sorted() {
                 guard !planning.budget.isUsedUp else { return }
-                guard let run = runs[place.run], !reportExpected.contains(run.attemptID(unit: place.unit)) else {
+                guard let run = runs[place.run], !reportExpected.contains(run.attemptID(unit: place.unit))
+                else {
                     continue
                 }
                 planning.budget.spend(operations: 2, bytes: 600)
@@ -190,7 +213,12 @@ extension LeaderCore {
     }
 
     /// Takes an attempt from a worker that is gone.
-    private mutating func reclaim(_ unit: Int, from worker: WorkerID, _ draft: inout RunDraft, _ now: WallTime) {
+    private mutating func reclaim(
+        _ unit: Int,
+        from worker: WorkerID,
+        _ draft: inout RunDraft,
+        _ now: WallTime
+    ) {
         let attempt = draft.run.attemptID(unit: unit)
         draft.before.append(.deleteAssignment(attempt, worker))
         if killsSent.remove(attempt) != nil {

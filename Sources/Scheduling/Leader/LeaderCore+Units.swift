@@ -74,7 +74,8 @@ extension LeaderCore {
             }
             guard !draft.run.progress[index].isSettled else { continue }
             draft.run.progress[index].isSettled = true
-            if draft.run.state == .running, draft.run.taskState(index) == .failed, failsRun(index, draft.run) {
+            if draft.run.state == .running, draft.run.taskState(index) == .failed, failsRun(index, draft.run)
+            {
                 draft.run.state = .failing
                 draft.isHeaderChanged = true
             }
@@ -115,7 +116,9 @@ extension LeaderCore {
         let task = draft.run.job.tasks[index]
         let limit = task.definition.partitions?.maxParallel ?? Int.max
         let isNoop = task.definition.effectiveType == .noop
-        while draft.run.progress[index].active < limit, draft.run.progress[index].nextWaiting < task.units.upperBound {
+        while draft.run.progress[index].active < limit,
+            draft.run.progress[index].nextWaiting < task.units.upperBound
+        {
             let unit = draft.run.progress[index].nextWaiting
             draft.run.progress[index].nextWaiting += 1
             guard draft.run.units[unit].state == .waiting else { continue }
@@ -156,7 +159,10 @@ extension LeaderCore {
 
     /// Asks the worker of a live attempt to stop it, where the worker is there to be asked.
     func killOperations(
-        _ attempt: AttemptID, _ worker: WorkerID, _ mode: KillMode, replacesOther: Bool
+        _ attempt: AttemptID,
+        _ worker: WorkerID,
+        _ mode: KillMode,
+        replacesOther: Bool
     ) -> [LeaderOperation] {
         guard workers[worker]?.isPresent == true else { return [] }
         if killsSent.contains(attempt) {
@@ -169,8 +175,11 @@ extension LeaderCore {
     private mutating func sendKill(_ unit: Int, replacesOther: Bool, _ draft: inout RunDraft) {
         let attempt = draft.run.attemptID(unit: unit)
         let operations = killOperations(
-            attempt, WorkerID(number: draft.run.units[unit].worker), draft.run.stopAs == .killed ? .kill : .cancel,
-            replacesOther: replacesOther)
+            attempt,
+            WorkerID(number: draft.run.units[unit].worker),
+            draft.run.stopAs == .killed ? .kill : .cancel,
+            replacesOther: replacesOther
+        )
         guard !operations.isEmpty else { return }
         draft.after += operations
         killsSent.insert(attempt)

@@ -10,7 +10,13 @@ package struct LeaderSnapshot: Sendable {
         package var assignedAt: WallTime
         package var token: Int64
 
-        package init(attempt: AttemptID, worker: WorkerID, isStarted: Bool, assignedAt: WallTime, token: Int64) {
+        package init(
+            attempt: AttemptID,
+            worker: WorkerID,
+            isStarted: Bool,
+            assignedAt: WallTime,
+            token: Int64
+        ) {
             self.attempt = attempt
             self.worker = worker
             self.isStarted = isStarted
@@ -27,7 +33,10 @@ package struct LeaderSnapshot: Sendable {
     package var knownWorkers: [WorkerID]
 
     package init(
-        runs: [LiveRun], assignments: [LiveAssignment], kills: [AttemptID] = [], knownWorkers: [WorkerID]
+        runs: [LiveRun],
+        assignments: [LiveAssignment],
+        kills: [AttemptID] = [],
+        knownWorkers: [WorkerID]
     ) {
         self.runs = runs
         self.assignments = assignments
@@ -118,6 +127,8 @@ package struct LeaderCore: Sendable {
     var returned: TreeSet<WorkerID> = []
     /// Workers that are gone and whose attempts are still to be taken over.
     var reclaiming: TreeSet<WorkerID> = []
+    /// Workers that were gone and of which nothing is left.
+    private var forgotten: TreeSet<WorkerID> = []
     /// Attempts whose assignment was found gone: their report is under way, they are not to be taken over.
     var reportExpected: Set<AttemptID> = []
     /// Ended runs whose dependents are still to be started.
@@ -147,10 +158,15 @@ package struct LeaderCore: Sendable {
                     reportExpected.insert(id)
                     continue
                 }
-                if assignment.isStarted, run.units[unit].state == .assigned { run.units[unit].state = .running }
+                if assignment.isStarted, run.units[unit].state == .assigned {
+                    run.units[unit].state = .running
+                }
                 run.units[unit].worker = assignment.worker.number
                 attempts[run.id, default: [:]][unit] = LiveAttempt(
-                    assignedAt: assignment.assignedAt, startedAt: nil, token: assignment.token)
+                    assignedAt: assignment.assignedAt,
+                    startedAt: nil,
+                    token: assignment.token
+                )
             }
             run.recount()
             runs[run.id] = run
@@ -162,7 +178,8 @@ package struct LeaderCore: Sendable {
             }
         }
         killsSent = killsSent.filter { id in
-            guard let run = runs[id.run], let unit = run.job.unit(task: id.task, partition: id.partition) else {
+            guard let run = runs[id.run], let unit = run.job.unit(task: id.task, partition: id.partition)
+            else {
                 return false
             }
             return run.units[unit].attempt == id.number && run.units[unit].state.hasLiveAttempt
@@ -173,6 +190,7 @@ package struct LeaderCore: Sendable {
 
     /// A worker's registration was read.
     package mutating func workerPresent(_ id: WorkerID, _ registration: WorkerRegistration, version: Int32) {
+        forgotten.remove(id)
         know(id)
         workers[id]?.registration = registration
         workers[id]?.version = version
@@ -184,6 +202,8 @@ package struct LeaderCore: Sendable {
 
     /// A worker's registration is gone.
     package mutating func workerGone(_ id: WorkerID) {
+        // What was read before everything of it was taken over does not make it known again.
+        guard !forgotten.contains(id) else { return }
         know(id)
         workers[id]?.isPresent = false
         workers[id]?.version = nil
@@ -257,7 +277,10 @@ package struct LeaderCore: Sendable {
     /// Everything of a worker that was gone is taken over.
     package mutating func workerForgotten(_ id: WorkerID) {
         // It may have come back while its jobs were being moved.
-        if workers[id]?.isPresent != true { workers[id] = nil }
+        if workers[id]?.isPresent != true {
+            workers[id] = nil
+            forgotten.insert(id)
+        }
         reclaiming.remove(id)
         emptied.remove(id)
     }
@@ -327,10 +350,22 @@ package struct LeaderCore: Sendable {
         guard workers[id] == nil else { return }
         workers[id] = WorkerState(
             registration: WorkerRegistration(
-                incarnation: "", address: "", startedAt: WallTime(milliseconds: 0), version: "", tzdata: "",
-                pool: JobDefinition.defaultPool, labels: [:], slots: 0, cpuCount: 0, memoryBytes: 0,
-                isDraining: false, takesWork: false),
-            version: nil, isPresent: false)
+                incarnation: "",
+                address: "",
+                startedAt: WallTime(milliseconds: 0),
+                version: "",
+                tzdata: "",
+                pool: JobDefinition.defaultPool,
+                labels: [:],
+                slots: 0,
+                cpuCount: 0,
+                memoryBytes: 0,
+                isDraining: false,
+                takesWork: false
+            ),
+            version: nil,
+            isPresent: false
+        )
         for place in held[id] ?? [] {
             if let run = runs[place.run] { charge(id, request(run, unit: place.unit), sign: 1) }
         }
@@ -338,8 +373,13 @@ package struct LeaderCore: Sendable {
 
     func queueItem(_ entry: QueueEntry) -> QueuedItem {
         QueuedItem(
-            key: OrderKey(priority: entry.priority, logicalTime: entry.run.logicalTime.seconds, age: entry.age),
-            run: entry.run)
+            key: OrderKey(
+                priority: entry.priority,
+                logicalTime: entry.run.logicalTime.seconds,
+                age: entry.age
+            ),
+            run: entry.run
+        )
     }
 
     mutating func removeFromQueue(_ run: RunID) {
@@ -393,7 +433,9 @@ package struct LeaderCore: Sendable {
 
     private func request(_ run: LiveRun, unit: Int) -> Placement.Request {
         Placement.Request(
-            job: run.job.definition, task: run.job.tasks[run.job.taskIndex(ofUnit: unit)].definition)
+            job: run.job.definition,
+            task: run.job.tasks[run.job.taskIndex(ofUnit: unit)].definition
+        )
     }
 
     private mutating func charge(_ id: WorkerID, _ request: Placement.Request, sign: Int) {

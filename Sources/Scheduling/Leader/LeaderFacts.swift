@@ -20,9 +20,17 @@ package struct QueueEntry: Hashable, Sendable, Codable {
     package var age: Int64 = 0
 
     package init(
-        run: RunID, jobVersion: Int, cause: RunCause, priority: Int, params: [String: String] = [:],
-        queuedAt: WallTime, traceID: String, triggersDownstream: Bool = true, waitsForUpstreams: Bool = true,
-        carried: [TaskID: [String: String]]? = nil, suppression: String? = nil
+        run: RunID,
+        jobVersion: Int,
+        cause: RunCause,
+        priority: Int,
+        params: [String: String] = [:],
+        queuedAt: WallTime,
+        traceID: String,
+        triggersDownstream: Bool = true,
+        waitsForUpstreams: Bool = true,
+        carried: [TaskID: [String: String]]? = nil,
+        suppression: String? = nil
     ) {
         self.run = run
         self.jobVersion = jobVersion
@@ -67,9 +75,16 @@ package struct Report: Hashable, Sendable {
     package var znodeName: String
 
     package init(
-        attempt: AttemptID, event: Event, startedAt: WallTime? = nil, endedAt: WallTime? = nil,
-        exitCode: Int? = nil, signal: Int? = nil, reason: String? = nil, outputs: [String: String] = [:],
-        bucket: Int, znodeName: String
+        attempt: AttemptID,
+        event: Event,
+        startedAt: WallTime? = nil,
+        endedAt: WallTime? = nil,
+        exitCode: Int? = nil,
+        signal: Int? = nil,
+        reason: String? = nil,
+        outputs: [String: String] = [:],
+        bucket: Int,
+        znodeName: String
     ) {
         self.attempt = attempt
         self.event = event
@@ -102,8 +117,18 @@ package struct WorkerRegistration: Hashable, Sendable, Codable {
     package var takesWork: Bool
 
     package init(
-        incarnation: String, address: String, startedAt: WallTime, version: String, tzdata: String, pool: String,
-        labels: [String: String], slots: Int, cpuCount: Int, memoryBytes: Int64, isDraining: Bool, takesWork: Bool
+        incarnation: String,
+        address: String,
+        startedAt: WallTime,
+        version: String,
+        tzdata: String,
+        pool: String,
+        labels: [String: String],
+        slots: Int,
+        cpuCount: Int,
+        memoryBytes: Int64,
+        isDraining: Bool,
+        takesWork: Bool
     ) {
         self.incarnation = incarnation
         self.address = address
@@ -143,8 +168,14 @@ package struct ResourceReport: Hashable, Sendable, Codable {
     package var beat: Int
 
     package init(
-        cpuLoad: Double, loadAverage: Double, memoryTotalBytes: Int64, memoryFreeBytes: Int64, diskTotalBytes: Int64,
-        diskFreeBytes: Int64, running: Int, beat: Int
+        cpuLoad: Double,
+        loadAverage: Double,
+        memoryTotalBytes: Int64,
+        memoryFreeBytes: Int64,
+        diskTotalBytes: Int64,
+        diskFreeBytes: Int64,
+        running: Int,
+        beat: Int
     ) {
         self.cpuLoad = cpuLoad
         self.loadAverage = loadAverage
@@ -176,7 +207,13 @@ package struct KnownJob: Sendable {
     /// Drawn by the request that claimed the name.
     package var creationID: String
 
-    package init(owner: WorkerID, job: CompiledJob, createdAt: WallTime, storedAt: WallTime, creationID: String) {
+    package init(
+        owner: WorkerID,
+        job: CompiledJob,
+        createdAt: WallTime,
+        storedAt: WallTime,
+        creationID: String
+    ) {
         self.owner = owner
         self.job = job
         self.createdAt = createdAt
@@ -186,13 +223,21 @@ package struct KnownJob: Sendable {
 
     package var stored: StoredJob {
         StoredJob(
-            version: job.version, createdAt: createdAt, storedAt: storedAt, definition: job.definition)
+            version: job.version,
+            createdAt: createdAt,
+            storedAt: storedAt,
+            definition: job.definition
+        )
     }
 
     package var view: JobView {
         JobView(
-            name: job.definition.name, version: job.version, worker: owner, createdAt: createdAt,
-            definition: job.definition)
+            name: job.definition.name,
+            version: job.version,
+            worker: owner,
+            createdAt: createdAt,
+            definition: job.definition
+        )
     }
 }
 

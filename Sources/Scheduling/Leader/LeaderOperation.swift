@@ -35,7 +35,9 @@ package struct LeaderTransaction: Sendable {
     package var liveRecords: [MirrorRecord]
 
     package init(
-        operations: [LeaderOperation] = [], finalRecords: [MirrorRecord] = [], liveRecords: [MirrorRecord] = []
+        operations: [LeaderOperation] = [],
+        finalRecords: [MirrorRecord] = [],
+        liveRecords: [MirrorRecord] = []
     ) {
         self.operations = operations
         self.finalRecords = finalRecords
@@ -64,7 +66,12 @@ package struct JobMove: Sendable {
     package var nameRecord: [UInt8]
 
     package init(
-        name: JobName, version: Int, from: WorkerID, to: WorkerID, data: [UInt8], nameRecord: [UInt8]
+        name: JobName,
+        version: Int,
+        from: WorkerID,
+        to: WorkerID,
+        data: [UInt8],
+        nameRecord: [UInt8]
     ) {
         self.name = name
         self.version = version

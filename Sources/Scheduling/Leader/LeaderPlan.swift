@@ -54,7 +54,11 @@ struct RunDraft {
     var unsettled: [Int] = []
 
     mutating func touch(unit: Int) {
-        if run.chunkCount == 0 { isHeaderChanged = true } else { changedChunks.insert(unit / LiveRun.chunkSize) }
+        if run.chunkCount == 0 {
+            isHeaderChanged = true
+        } else {
+            changedChunks.insert(unit / LiveRun.chunkSize)
+        }
     }
 
     var isChanged: Bool {

@@ -64,8 +64,16 @@ package struct LiveRun: Sendable {
     package internal(set) var progress: [TaskProgress] = []
 
     package init(
-        id: RunID, job: CompiledJob, cause: RunCause, priority: Int, params: [String: String], queuedAt: WallTime,
-        startedAt: WallTime, traceID: String, triggersDownstream: Bool, age: Int64
+        id: RunID,
+        job: CompiledJob,
+        cause: RunCause,
+        priority: Int,
+        params: [String: String],
+        queuedAt: WallTime,
+        startedAt: WallTime,
+        traceID: String,
+        triggersDownstream: Bool,
+        age: Int64
     ) {
         self.id = id
         self.job = job
@@ -91,7 +99,11 @@ package struct LiveRun: Sendable {
     package func attemptID(unit: Int) -> AttemptID {
         let task = job.tasks[job.taskIndex(ofUnit: unit)]
         return AttemptID(
-            run: id, task: task.definition.id, partition: unit - task.units.lowerBound, number: units[unit].attempt)
+            run: id,
+            task: task.definition.id,
+            partition: unit - task.units.lowerBound,
+            number: units[unit].attempt
+        )
     }
 
     /// Counts again what is derived from the units' states: after reading a stored record.
@@ -158,16 +170,29 @@ package struct LiveRun: Sendable {
         var byState: [String: Int] = [:]
         for state in TaskState.allCases where counts[state] > 0 { byState[state.rawValue] = counts[state] }
         return RunView(
-            id: id, jobVersion: job.version, cause: cause, state: state, reason: reason, priority: priority,
-            params: params.isEmpty ? nil : params, queuedAt: queuedAt, startedAt: startedAt, endedAt: endedAt,
-            tasks: .init(total: units.count, byState: byState), traceID: traceID)
+            id: id,
+            jobVersion: job.version,
+            cause: cause,
+            state: state,
+            reason: reason,
+            priority: priority,
+            params: params.isEmpty ? nil : params,
+            queuedAt: queuedAt,
+            startedAt: startedAt,
+            endedAt: endedAt,
+            tasks: .init(total: units.count, byState: byState),
+            traceID: traceID
+        )
     }
 
     package var taskSummaries: [TaskSummary] {
         job.tasks.map { task in
             TaskSummary(
-                id: task.definition.id, needs: task.definition.needs ?? [], partitions: task.definition.partitions,
-                states: String(task.units.map { units[$0].state.letter }))
+                id: task.definition.id,
+                needs: task.definition.needs ?? [],
+                partitions: task.definition.partitions,
+                states: String(task.units.map { units[$0].state.letter })
+            )
         }
     }
 }

@@ -5,10 +5,13 @@ package struct MirrorError: Error, Hashable, Sendable, CustomStringConvertible {
     package var description: String
     /// Whether the same call may succeed later.
     package var isRetriable: Bool
+    /// Whether the question itself was wrong: a cursor that no page ended with.
+    package var isInvalidRequest: Bool
 
-    package init(_ description: String, isRetriable: Bool = true) {
+    package init(_ description: String, isRetriable: Bool = true, isInvalidRequest: Bool = false) {
         self.description = description
         self.isRetriable = isRetriable
+        self.isInvalidRequest = isInvalidRequest
     }
 }
 

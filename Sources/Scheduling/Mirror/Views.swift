@@ -136,18 +136,26 @@ package struct JobView: Hashable, Sendable, Codable {
     /// The worker whose timers fire it.
     package var worker: WorkerID
     package var createdAt: WallTime
+    /// When this version was stored: where `every` without `from` is anchored.
+    package var storedAt: WallTime
     package var definition: JobDefinition
 
     enum CodingKeys: String, CodingKey {
         case name, version, worker, definition
         case createdAt = "created_at"
+        case storedAt = "stored_at"
     }
 
-    package init(name: JobName, version: Int, worker: WorkerID, createdAt: WallTime, definition: JobDefinition) {
+    /// `storedAt` is `createdAt` unless it is given: the first version of a job.
+    package init(
+        name: JobName, version: Int, worker: WorkerID, createdAt: WallTime, storedAt: WallTime? = nil,
+        definition: JobDefinition
+    ) {
         self.name = name
         self.version = version
         self.worker = worker
         self.createdAt = createdAt
+        self.storedAt = storedAt ?? createdAt
         self.definition = definition
     }
 }

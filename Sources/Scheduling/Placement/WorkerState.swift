@@ -61,7 +61,9 @@ package struct Placement {
         }
         if worker.running >= registration.slots { return .slots }
         if request.cpu > 0, worker.reservedCPU + request.cpu > Double(registration.cpuCount) { return .cpu }
-        if request.memoryBytes > 0, worker.reservedMemoryBytes + request.memoryBytes > registration.memoryBytes {
+        if request.memoryBytes > 0,
+            worker.reservedMemoryBytes + request.memoryBytes > registration.memoryBytes
+        {
             return .memory
         }
         if let measured = worker.resources {

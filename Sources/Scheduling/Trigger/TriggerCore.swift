@@ -37,10 +37,13 @@ extension Schedule {
         if let cron = trigger.cron {
             let policy = DaylightSavingPolicy(
                 gap: trigger.dst?.gap.flatMap { .init(rawValue: $0) } ?? .nextValid,
-                overlap: trigger.dst?.overlap.flatMap { .init(rawValue: $0) } ?? .first)
+                overlap: trigger.dst?.overlap.flatMap { .init(rawValue: $0) } ?? .first
+            )
             self = .cron(
                 try CronExpression(cron, seconds: trigger.seconds ?? false),
-                try zones.zone(named: trigger.zone ?? "UTC"), policy)
+                try zones.zone(named: trigger.zone ?? "UTC"),
+                policy
+            )
         } else if let every = trigger.every {
             let from: UnixTime
             if let text = trigger.from { from = try UnixTime(rfc3339: text) } else { from = anchor }
@@ -103,6 +106,9 @@ package struct TriggerCore: Sendable {
     package init() {}
 
     package var count: Int { entries.count }
+
+    /// How many wakes are kept, with those that are out of date.
+    var wakeCount: Int { wakes.count }
 
     /// Takes a job over, or takes a new version of it, with what it has fired so far.
     package mutating func own(_ name: JobName, _ timers: JobTimers, mark: UnixTime, since now: UnixTime) {
@@ -223,7 +229,12 @@ package struct TriggerCore: Sendable {
             runs.append(.init(logicalTime: time, suppression: suppression))
         }
         return Firing(
-            job: name, version: timers.version, priority: timers.priority, runs: runs, mark: times.last ?? time)
+            job: name,
+            version: timers.version,
+            priority: timers.priority,
+            runs: runs,
+            mark: times.last ?? time
+        )
     }
 
     private func isMissed(_ time: UnixTime, _ entry: Entry, _ now: UnixTime) -> Bool {

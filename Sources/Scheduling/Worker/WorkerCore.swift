@@ -11,8 +11,13 @@ package struct AttemptEnd: Hashable, Sendable {
     package var outputs: [String: String]
 
     package init(
-        outcome: AttemptOutcome, startedAt: WallTime? = nil, endedAt: WallTime, exitCode: Int? = nil,
-        signal: Int? = nil, reason: String? = nil, outputs: [String: String] = [:]
+        outcome: AttemptOutcome,
+        startedAt: WallTime? = nil,
+        endedAt: WallTime,
+        exitCode: Int? = nil,
+        signal: Int? = nil,
+        reason: String? = nil,
+        outputs: [String: String] = [:]
     ) {
         self.outcome = outcome
         self.startedAt = startedAt
@@ -117,7 +122,9 @@ package struct WorkerCore: Sendable {
         }
         if isFirst {
             for (id, attempt) in held.sorted(by: { $0.key < $1.key }) {
-                if case .finishing(let end) = attempt.phase, listed.contains(id) { commands.append(.finish(id, end)) }
+                if case .finishing(let end) = attempt.phase, listed.contains(id) {
+                    commands.append(.finish(id, end))
+                }
             }
         }
         return commands
@@ -130,7 +137,11 @@ package struct WorkerCore: Sendable {
             return finish(
                 id,
                 AttemptEnd(
-                    outcome: .lost, endedAt: now, reason: "an earlier incarnation of the worker started it"))
+                    outcome: .lost,
+                    endedAt: now,
+                    reason: "an earlier incarnation of the worker started it"
+                )
+            )
         }
         if attempt.kill != nil {
             return finish(id, AttemptEnd(outcome: .killed, endedAt: now, reason: "stopped before it started"))
@@ -149,7 +160,9 @@ package struct WorkerCore: Sendable {
 
     /// The session ended before an assignment was read or T4 was answered: the next list decides.
     package mutating func sessionEnded() {
-        for (id, attempt) in held where attempt.phase == .reading || attempt.phase == .starting { held[id] = nil }
+        for (id, attempt) in held where attempt.phase == .reading || attempt.phase == .starting {
+            held[id] = nil
+        }
     }
 
     /// T4 is committed and the process was asked for.
@@ -173,7 +186,15 @@ package struct WorkerCore: Sendable {
     }
 
     package mutating func ended(_ id: AttemptID, _ end: AttemptEnd) -> [Command] {
-        guard let attempt = held[id], attempt.phase == .running || attempt.phase == .starting else { return [] }
+        guard let attempt = held[id], attempt.phase == .running || attempt.phase == .starting else {
+            return []
+        }
+        var end = end
+        if end.outcome == .killed, attempt.kill == nil {
+            // Nobody asked for it: the node itself is stopping. The task is not to blame.
+            end.outcome = .lost
+            end.reason = "the node stopped"
+        }
         return finish(id, end)
     }
 

@@ -125,13 +125,10 @@ struct WorkersDrain: ClientVerb {
     @Argument(help: ArgumentHelp("The worker's id, worker-N.", valueName: "id"))
     var id: String
 
-    @Option(help: ArgumentHelp("Why, for the record.", valueName: "text"))
-    var reason: String?
-
     @OptionGroup var globals: GlobalOptions
 
     func perform(_ session: ClientSession) async throws {
-        let worker = try await session.post(APIPath("workers", id, verb: "drain"), reason: reason).tree()
+        let worker = try await session.post(APIPath("workers", id, verb: "drain"), reason: nil).tree()
         session.one(worker, Columns.workers, lines: ["\(id) \(worker["state"]?.text ?? "?")"])
     }
 }
@@ -146,13 +143,10 @@ struct WorkersEnable: ClientVerb {
     @Argument(help: ArgumentHelp("The worker's id, worker-N.", valueName: "id"))
     var id: String
 
-    @Option(help: ArgumentHelp("Why, for the record.", valueName: "text"))
-    var reason: String?
-
     @OptionGroup var globals: GlobalOptions
 
     func perform(_ session: ClientSession) async throws {
-        let worker = try await session.post(APIPath("workers", id, verb: "enable"), reason: reason).tree()
+        let worker = try await session.post(APIPath("workers", id, verb: "enable"), reason: nil).tree()
         session.one(worker, Columns.workers, lines: ["\(id) \(worker["state"]?.text ?? "?")"])
     }
 }

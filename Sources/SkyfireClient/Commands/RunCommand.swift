@@ -93,16 +93,13 @@ struct RetryCommand: ClientVerb {
     @Flag(help: "Only what did not succeed, which is what retry does; `rerun` repeats everything.")
     var failed = false
 
-    @Option(help: ArgumentHelp("Why, for the record.", valueName: "text"))
-    var reason: String?
-
     @OptionGroup var waiting: WaitOptions
     @OptionGroup var globals: GlobalOptions
 
     func perform(_ session: ClientSession) async throws {
         let answer = try await session.post(
             APIPath("runs", run.id.description, verb: "retry"),
-            reason: reason
+            reason: nil
         )
         try await waiting.stay(with: answer, session)
     }
@@ -118,16 +115,13 @@ struct RerunCommand: ClientVerb {
     @Argument(help: "The run's id.")
     var run: RunArgument
 
-    @Option(help: ArgumentHelp("Why, for the record.", valueName: "text"))
-    var reason: String?
-
     @OptionGroup var waiting: WaitOptions
     @OptionGroup var globals: GlobalOptions
 
     func perform(_ session: ClientSession) async throws {
         let answer = try await session.post(
             APIPath("runs", run.id.description, verb: "rerun"),
-            reason: reason
+            reason: nil
         )
         try await waiting.stay(with: answer, session)
     }
