@@ -35,8 +35,10 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(
-            url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0",
-            traits: []),
+            url: "https://github.com/hummingbird-project/hummingbird",
+            from: "2.28.0",
+            traits: []
+        ),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
@@ -50,8 +52,16 @@ let package = Package(
 
         // Libraries that know nothing of jobs.
         .target(name: "ZnodeStore", dependencies: [logging], swiftSettings: settings),
-        .target(name: "ZnodeStoreSQLite", dependencies: ["ZnodeStore", grdb, logging], swiftSettings: settings),
-        .target(name: "ZooKeeper", dependencies: ["CZooKeeper", "ZnodeStore", logging], swiftSettings: settings),
+        .target(
+            name: "ZnodeStoreSQLite",
+            dependencies: ["ZnodeStore", grdb, logging],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "ZooKeeper",
+            dependencies: ["CZooKeeper", "ZnodeStore", logging],
+            swiftSettings: settings
+        ),
         .target(name: "Redis", dependencies: ["CHiredis", logging], swiftSettings: settings),
         .target(name: "Cron", swiftSettings: settings),
         .target(name: "Processes", dependencies: ["CProcess"], swiftSettings: settings),
@@ -62,82 +72,126 @@ let package = Package(
 
         // Shells.
         .target(
-            name: "Coordination", dependencies: ["CZlib", "Cron", "Scheduling", "ZnodeStore", collections],
-            swiftSettings: settings),
+            name: "Coordination",
+            dependencies: ["CZlib", "Cron", "Scheduling", "ZnodeStore", collections],
+            swiftSettings: settings
+        ),
         .target(
-            name: "Mirror", dependencies: ["Scheduling", "Cron", "Redis", grdb, logging], swiftSettings: settings),
+            name: "Mirror",
+            dependencies: ["Scheduling", "Cron", "Redis", grdb, logging],
+            swiftSettings: settings
+        ),
         .target(
             name: "Node",
             dependencies: [
-                "Coordination", "Cron", "Processes", "Scheduling", "ZnodeStore", asyncHTTPClient, logging, nioCore,
+                "Coordination", "Cron", "Processes", "Scheduling", "ZnodeStore", asyncHTTPClient, logging,
+                nioCore,
                 nioHTTP1, collections,
             ],
-            swiftSettings: settings),
+            swiftSettings: settings
+        ),
         .target(
             name: "HTTPAPI",
             dependencies: [
                 "Node", "JobFile", "Scheduling", "Cron", "Processes", hummingbird, asyncHTTPClient, httpTypes,
                 lifecycle, logging, nioCore, nioHTTP1, nioPosix, yams,
             ],
-            swiftSettings: settings),
+            swiftSettings: settings
+        ),
         .target(
             name: "SkyfireClient",
             dependencies: [
-                "JobFile", "Scheduling", "Cron", argumentParser, asyncHTTPClient, logging, nioCore, nioHTTP1, nioPosix,
+                "JobFile", "Scheduling", "Cron", argumentParser, asyncHTTPClient, logging, nioCore, nioHTTP1,
+                nioPosix,
             ],
-            swiftSettings: settings),
+            swiftSettings: settings
+        ),
         .executableTarget(
             name: "skyfire",
             dependencies: [
-                "Coordination", "Cron", "HTTPAPI", "Mirror", "Node", "Redis", "Scheduling", "SkyfireClient", "ZnodeStore",
+                "Coordination", "Cron", "HTTPAPI", "Mirror", "Node", "Redis", "Scheduling", "SkyfireClient",
+                "ZnodeStore",
                 "ZnodeStoreSQLite", "ZooKeeper",
                 argumentParser, lifecycle, logging, unixSignals,
             ],
-            swiftSettings: settings),
+            swiftSettings: settings
+        ),
 
         // What tests share.
         .target(name: "ServerFixtures", path: "Tests/ServerFixtures", swiftSettings: settings),
         .target(
-            name: "StoreConformance", dependencies: ["ZnodeStore"], path: "Tests/StoreConformance",
-            swiftSettings: settings),
+            name: "StoreConformance",
+            dependencies: ["ZnodeStore"],
+            path: "Tests/StoreConformance",
+            swiftSettings: settings
+        ),
 
         .testTarget(name: "CronTests", dependencies: ["Cron"], exclude: ["Oracle"], swiftSettings: settings),
         .testTarget(
-            name: "SchedulingTests", dependencies: ["Scheduling", "Cron", collections], swiftSettings: settings),
+            name: "SchedulingTests",
+            dependencies: ["Scheduling", "Cron", collections],
+            swiftSettings: settings
+        ),
         .testTarget(
-            name: "JobFileTests", dependencies: ["JobFile", "Scheduling", "Cron"], swiftSettings: settings),
+            name: "JobFileTests",
+            dependencies: ["JobFile", "Scheduling", "Cron"],
+            swiftSettings: settings
+        ),
         .testTarget(
-            name: "ZnodeStoreTests", dependencies: ["ZnodeStore", "StoreConformance"], swiftSettings: settings),
+            name: "ZnodeStoreTests",
+            dependencies: ["ZnodeStore", "StoreConformance"],
+            swiftSettings: settings
+        ),
         .testTarget(
-            name: "ZnodeStoreSQLiteTests", dependencies: ["ZnodeStoreSQLite", "ZnodeStore", "StoreConformance"],
-            swiftSettings: settings),
+            name: "ZnodeStoreSQLiteTests",
+            dependencies: ["ZnodeStoreSQLite", "ZnodeStore", "StoreConformance"],
+            swiftSettings: settings
+        ),
         .testTarget(
-            name: "ZooKeeperTests", dependencies: ["ZooKeeper", "ZnodeStore", "ServerFixtures", logging],
-            swiftSettings: settings),
+            name: "ZooKeeperTests",
+            dependencies: ["ZooKeeper", "ZnodeStore", "ServerFixtures", logging],
+            swiftSettings: settings
+        ),
         .testTarget(name: "RedisTests", dependencies: ["Redis", logging], swiftSettings: settings),
         .testTarget(
             name: "MirrorTests",
             dependencies: ["Mirror", "Redis", "Scheduling", "Cron", "ServerFixtures", logging],
-            swiftSettings: settings),
-        .testTarget(name: "ProcessesTests", dependencies: ["Processes", "CProcess"], swiftSettings: settings),
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "ProcessesTests",
+            dependencies: ["Processes", "CProcess"],
+            swiftSettings: settings
+        ),
         .testTarget(
             name: "HTTPAPITests",
             dependencies: [
-                "HTTPAPI", "Node", "JobFile", "Scheduling", "Cron", "Processes", asyncHTTPClient, httpTypes, lifecycle,
+                "HTTPAPI", "Node", "JobFile", "Scheduling", "Cron", "Processes", asyncHTTPClient, httpTypes,
+                lifecycle,
                 logging, nioCore, nioHTTP1, nioPosix,
             ],
-            swiftSettings: settings),
+            swiftSettings: settings
+        ),
         .testTarget(
             name: "SkyfireClientTests",
             dependencies: [
-                "SkyfireClient", "JobFile", "Scheduling", "Cron", argumentParser, asyncHTTPClient, logging, nioCore,
+                "SkyfireClient", "JobFile", "Scheduling", "Cron", argumentParser, asyncHTTPClient, logging,
+                nioCore,
                 nioHTTP1, nioPosix,
             ],
-            swiftSettings: settings),
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "CoordinationTests",
+            dependencies: ["Coordination", "Cron", "Scheduling", "ZnodeStore"],
+            swiftSettings: settings
+        ),
+        .testTarget(name: "ArchitectureTests", swiftSettings: settings),
         .testTarget(
             name: "IntegrationTests",
             dependencies: ["ZnodeStore", "ZooKeeper", "StoreConformance", "ServerFixtures", logging],
-            swiftSettings: settings),
+            swiftSettings: settings
+        ),
     ],
     swiftLanguageModes: [.v6]
 )

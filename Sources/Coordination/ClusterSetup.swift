@@ -21,7 +21,8 @@ package struct ClusterSetup: Sendable {
         var operations: [StoreOperation] = [.create(layout.root, data: RecordCoding.encode(record))]
         operations += layout.directories.map { .create($0, data: []) }
         operations.append(
-            .create(layout.term, data: RecordCoding.encode(TermRecord(term: 0, worker: nil, commit: 0))))
+            .create(layout.term, data: RecordCoding.encode(TermRecord(term: 0, worker: nil, commit: 0)))
+        )
         operations.append(.create(layout.ids, data: Array("0".utf8)))
         operations.append(.create(layout.configs, data: RecordCoding.encode(ClusterConfiguration())))
         operations.append(.create(layout.clusterStatus, data: []))
@@ -48,7 +49,8 @@ package struct ClusterSetup: Sendable {
         let record = try RecordCoding.decode(ClusterRecord.self, from: znode.data, path: layout.root)
         guard record.layoutVersion == ZnodeLayout.version else {
             throw RecordError(
-                "\(layout.root) has layout version \(record.layoutVersion); this node reads version \(ZnodeLayout.version)")
+                "\(layout.root) has layout version \(record.layoutVersion); this node reads version \(ZnodeLayout.version)"
+            )
         }
         return record
     }
@@ -78,7 +80,10 @@ package struct ClusterSetup: Sendable {
             }
             do throws(StoreError) {
                 _ = try await session.set(
-                    layout.ids, data: Array(String(last + 1).utf8), version: znode.stat.version)
+                    layout.ids,
+                    data: Array(String(last + 1).utf8),
+                    version: znode.stat.version
+                )
                 return WorkerID(number: last + 1)
             } catch {
                 guard error.code == .badVersion else { throw error }

@@ -30,7 +30,13 @@ package struct CommitLane: ~Copyable {
     private var record: TermRecord
     private var version: Int32
 
-    package init(session: any ZnodeSession, layout: ZnodeLayout, record: TermRecord, version: Int32, worker: WorkerID) {
+    package init(
+        session: any ZnodeSession,
+        layout: ZnodeLayout,
+        record: TermRecord,
+        version: Int32,
+        worker: WorkerID
+    ) {
         self.session = session
         self.layout = layout
         self.record = record
@@ -48,13 +54,19 @@ package struct CommitLane: ~Copyable {
     /// - Throws: `TermOver`.
     package mutating func commit(_ transactions: [[StoreOperation]]) async throws(TermOver) -> CommitResult {
         let next = TermRecord(term: record.term, worker: worker, commit: record.commit + 1)
-        var operations: [StoreOperation] = [.set(layout.term, data: RecordCoding.encode(next), version: version)]
+        var operations: [StoreOperation] = [
+            .set(layout.term, data: RecordCoding.encode(next), version: version)
+        ]
         for transaction in transactions { operations += transaction }
         while true {
             do throws(StoreError) {
                 let results = try await session.multi(operations)
                 guard case .set(let stat) = results.first else {
-                    throw StoreError(.other(0), operation: "multi", message: "the answer does not fit the request")
+                    throw StoreError(
+                        .other(0),
+                        operation: "multi",
+                        message: "the answer does not fit the request"
+                    )
                 }
                 return applied(next, stat)
             } catch {
@@ -76,7 +88,9 @@ package struct CommitLane: ~Copyable {
         record = next
         version = stat.version
         return .committed(
-            version: MirrorVersion(term: next.term, commit: next.commit), zxid: stat.modifiedZxid)
+            version: MirrorVersion(term: next.term, commit: next.commit),
+            zxid: stat.modifiedZxid
+        )
     }
 
     /// The term has another version than the last commit left: mine, by a commit whose reply was lost, or another's.
@@ -103,7 +117,9 @@ package struct CommitLane: ~Copyable {
     }
 
     private func rejection(
-        _ failed: Int, _ transactions: [[StoreOperation]], _ error: StoreError
+        _ failed: Int,
+        _ transactions: [[StoreOperation]],
+        _ error: StoreError
     ) -> CommitResult {
         var index = failed - 1
         for (number, transaction) in transactions.enumerated() {

@@ -16,7 +16,8 @@ package enum DefinitionCoding {
         let data = encodeChecked(stored)
         guard data.count <= maximumStoredLength else {
             throw RecordError(
-                "the definition takes \(data.count) bytes when stored; \(maximumStoredLength) are allowed")
+                "the definition takes \(data.count) bytes when stored; \(maximumStoredLength) are allowed"
+            )
         }
         return data
     }

@@ -20,7 +20,10 @@ package struct JobReader: Sendable {
         for _ in 0..<10 {
             guard let nameData = try await data(of: layout.jobName(name)) else { return nil }
             let record = try RecordCoding.decode(
-                JobNameRecord.self, from: nameData, path: layout.jobName(name))
+                JobNameRecord.self,
+                from: nameData,
+                path: layout.jobName(name)
+            )
             let path = layout.job(name, version: record.version, owner: record.owner)
             guard let stored = try await data(of: path) else { continue }
             return try known(DefinitionCoding.decode(stored, path: path), record)
@@ -61,7 +64,11 @@ package struct JobReader: Sendable {
 
     private func known(_ stored: StoredJob, _ record: JobNameRecord) -> KnownJob {
         KnownJob(
-            owner: record.owner, job: compile(stored), createdAt: stored.createdAt, storedAt: stored.storedAt,
-            creationID: record.creationID)
+            owner: record.owner,
+            job: compile(stored),
+            createdAt: stored.createdAt,
+            storedAt: stored.storedAt,
+            creationID: record.creationID
+        )
     }
 }

@@ -43,7 +43,12 @@ extension LeaderOperation {
                 ? [.set(layout.outcomes(name), data: RecordCoding.encode(record))]
                 : [.create(layout.outcomes(name), data: RecordCoding.encode(record))]
         case .setVerdict(let request, let verdict):
-            [.set(layout.command(request), data: RecordCoding.encode(CommandRecord(request: nil, verdict: verdict)))]
+            [
+                .set(
+                    layout.command(request),
+                    data: RecordCoding.encode(CommandRecord(request: nil, verdict: verdict))
+                )
+            ]
         case .deleteJob(let known):
             JobOperations.delete(known, layout)
         case .replaceJob(let known, let definition):

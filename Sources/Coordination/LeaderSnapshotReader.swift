@@ -26,24 +26,42 @@ package struct LeaderSnapshotReader: Sendable {
                 let key = "\(id.job)@\(version)"
                 if definitions[key] == nil { definitions[key] = try await jobs.job(id.job, version: version) }
                 guard let job = definitions[key] else {
-                    unreadable.append("\(layout.run(id)) needs version \(version) of \(id.job), which is lost")
+                    unreadable.append(
+                        "\(layout.run(id)) needs version \(version) of \(id.job), which is lost"
+                    )
                     continue
                 }
                 runs.append(
                     try RunRecordCoding.run(
-                        id, job: job, header: parts.header, chunks: parts.chunks, outputs: parts.outputs,
-                        path: layout.run(id)))
+                        id,
+                        job: job,
+                        header: parts.header,
+                        chunks: parts.chunks,
+                        outputs: parts.outputs,
+                        path: layout.run(id)
+                    )
+                )
             }
         }
         var assignments: [LeaderSnapshot.LiveAssignment] = []
+        var kills: [AttemptID] = []
         let workers = try await session.children(layout.assign).compactMap { WorkerID($0) }.sorted()
         for worker in workers {
-            let attempts = try await session.children(layout.assign(worker)).compactMap { AttemptID(znodeName: $0) }
+            let names = try await session.children(layout.assign(worker))
+            kills += names.filter { $0.hasSuffix(".kill") }.compactMap {
+                AttemptID(znodeName: $0.dropLast(5))
+            }
+            let attempts = names.compactMap { AttemptID(znodeName: $0) }
             for chunk in attempts.sorted().chunked(64) {
                 assignments += try await readAssignments(chunk, worker)
             }
         }
-        let snapshot = LeaderSnapshot(runs: runs, assignments: assignments, knownWorkers: workers)
+        let snapshot = LeaderSnapshot(
+            runs: runs,
+            assignments: assignments,
+            kills: kills.sorted(),
+            knownWorkers: workers
+        )
         return (snapshot, unreadable)
     }
 
@@ -77,7 +95,10 @@ package struct LeaderSnapshotReader: Sendable {
                 let task = try TaskID(String(name.dropFirst(4)))
                 let path = layout.output(id, task)
                 parts.outputs[task] = try RecordCoding.decode(
-                    [String: String].self, from: try await session.get(path).data, path: path)
+                    [String: String].self,
+                    from: try await session.get(path).data,
+                    path: path
+                )
             }
         }
         parts.chunks = chunks.keys.sorted().compactMap { chunks[$0] }
@@ -85,15 +106,22 @@ package struct LeaderSnapshotReader: Sendable {
     }
 
     private func readAssignments(
-        _ attempts: ArraySlice<AttemptID>, _ worker: WorkerID
+        _ attempts: ArraySlice<AttemptID>,
+        _ worker: WorkerID
     ) async throws -> [LeaderSnapshot.LiveAssignment] {
         try await withThrowingTaskGroup(of: LeaderSnapshot.LiveAssignment?.self) { group in
             for attempt in attempts {
                 group.addTask {
-                    guard let stat = try await session.exists(layout.assignment(attempt, worker)) else { return nil }
+                    guard let stat = try await session.exists(layout.assignment(attempt, worker)) else {
+                        return nil
+                    }
                     return LeaderSnapshot.LiveAssignment(
-                        attempt: attempt, worker: worker, isStarted: stat.version > 0,
-                        assignedAt: WallTime(milliseconds: stat.createdMilliseconds), token: stat.createdZxid)
+                        attempt: attempt,
+                        worker: worker,
+                        isStarted: stat.version > 0,
+                        assignedAt: WallTime(milliseconds: stat.createdMilliseconds),
+                        token: stat.createdZxid
+                    )
                 }
             }
             var read: [LeaderSnapshot.LiveAssignment] = []

@@ -23,7 +23,9 @@ package enum RecordCoding {
     }
 
     package static func decode<Record: Decodable>(
-        _ type: Record.Type, from data: [UInt8], path: ZnodePath
+        _ type: Record.Type,
+        from data: [UInt8],
+        path: ZnodePath
     ) throws(RecordError) -> Record {
         do {
             return try CanonicalJSON.decode(type, from: data)
@@ -67,11 +69,22 @@ package enum RunRecordCoding {
     package static func header(_ run: LiveRun) -> [UInt8] {
         RecordCoding.encode(
             Header(
-                jobVersion: run.job.version, cause: run.cause, priority: run.priority,
-                params: run.params.isEmpty ? nil : run.params, queuedAt: run.queuedAt, startedAt: run.startedAt,
-                endedAt: run.endedAt, traceID: run.traceID, triggersDownstream: run.triggersDownstream, age: run.age,
-                state: run.state, stopAs: run.stopAs, reason: run.reason,
-                units: run.chunkCount == 0 ? unitText(run.units[...]) : nil))
+                jobVersion: run.job.version,
+                cause: run.cause,
+                priority: run.priority,
+                params: run.params.isEmpty ? nil : run.params,
+                queuedAt: run.queuedAt,
+                startedAt: run.startedAt,
+                endedAt: run.endedAt,
+                traceID: run.traceID,
+                triggersDownstream: run.triggersDownstream,
+                age: run.age,
+                state: run.state,
+                stopAs: run.stopAs,
+                reason: run.reason,
+                units: run.chunkCount == 0 ? unitText(run.units[...]) : nil
+            )
+        )
     }
 
     package static func chunk(_ run: LiveRun, _ chunk: Int) -> [UInt8] {
@@ -86,14 +99,26 @@ package enum RunRecordCoding {
     }
 
     package static func run(
-        _ id: RunID, job: CompiledJob, header data: [UInt8], chunks: [[UInt8]], outputs: [TaskID: [String: String]],
+        _ id: RunID,
+        job: CompiledJob,
+        header data: [UInt8],
+        chunks: [[UInt8]],
+        outputs: [TaskID: [String: String]],
         path: ZnodePath
     ) throws(RecordError) -> LiveRun {
         let header = try RecordCoding.decode(Header.self, from: data, path: path)
         var run = LiveRun(
-            id: id, job: job, cause: header.cause, priority: header.priority, params: header.params ?? [:],
-            queuedAt: header.queuedAt, startedAt: header.startedAt, traceID: header.traceID,
-            triggersDownstream: header.triggersDownstream, age: header.age)
+            id: id,
+            job: job,
+            cause: header.cause,
+            priority: header.priority,
+            params: header.params ?? [:],
+            queuedAt: header.queuedAt,
+            startedAt: header.startedAt,
+            traceID: header.traceID,
+            triggersDownstream: header.triggersDownstream,
+            age: header.age
+        )
         run.endedAt = header.endedAt
         run.state = header.state
         run.stopAs = header.stopAs
@@ -113,7 +138,8 @@ package enum RunRecordCoding {
     private static func unitText(_ units: ArraySlice<Unit>) -> String {
         units.map { unit in
             var numbers: [Int64] = [
-                Int64(unit.attempt), Int64(unit.failures), Int64(unit.losses), Int64(unit.worker), unit.retryAt,
+                Int64(unit.attempt), Int64(unit.failures), Int64(unit.losses), Int64(unit.worker),
+                unit.retryAt,
             ]
             while numbers.last == 0 { numbers.removeLast() }
             return String(unit.state.letter) + numbers.map(String.init).joined(separator: ",")
@@ -124,7 +150,9 @@ package enum RunRecordCoding {
         guard let letter = text.first, let state = TaskState(letter: letter) else {
             throw RecordError("\(path) has a unit \"\(text)\"")
         }
-        let numbers = text.dropFirst().split(separator: ",", omittingEmptySubsequences: false).map { Int64($0) ?? 0 }
+        let numbers = text.dropFirst().split(separator: ",", omittingEmptySubsequences: false).map {
+            Int64($0) ?? 0
+        }
         var unit = Unit()
         unit.state = state
         if numbers.count > 0 { unit.attempt = Int(numbers[0]) }
@@ -167,8 +195,13 @@ package enum ReportCoding {
             return ("\(attempt.znodeName).succeeded.\(text(startedAt)).\(elapsed)", [])
         }
         let content = Content(
-            startedAt: end.startedAt, endedAt: end.endedAt, exitCode: end.exitCode, signal: end.signal,
-            reason: end.reason, outputs: end.outputs.isEmpty ? nil : end.outputs)
+            startedAt: end.startedAt,
+            endedAt: end.endedAt,
+            exitCode: end.exitCode,
+            signal: end.signal,
+            reason: end.reason,
+            outputs: end.outputs.isEmpty ? nil : end.outputs
+        )
         return ("\(attempt.znodeName).\(end.outcome.rawValue)", RecordCoding.encode(content))
     }
 
@@ -183,12 +216,14 @@ package enum ReportCoding {
         case "started":
             guard parts.count == 2, let time = time(parts[1]) else { return nil }
             return (
-                Report(attempt: attempt, event: .started, startedAt: time, bucket: bucket, znodeName: name), false
+                Report(attempt: attempt, event: .started, startedAt: time, bucket: bucket, znodeName: name),
+                false
             )
         case let outcome?:
             guard let outcome = AttemptOutcome(rawValue: String(outcome)) else { return nil }
             var report = Report(attempt: attempt, event: .ended(outcome), bucket: bucket, znodeName: name)
-            guard parts.count == 3, let started = time(parts[1]), let elapsed = Int64(parts[2], radix: 36) else {
+            guard parts.count == 3, let started = time(parts[1]), let elapsed = Int64(parts[2], radix: 36)
+            else {
                 return (report, true)
             }
             report.startedAt = started
@@ -200,7 +235,11 @@ package enum ReportCoding {
         }
     }
 
-    package static func complete(_ report: inout Report, from data: [UInt8], path: ZnodePath) throws(RecordError) {
+    package static func complete(
+        _ report: inout Report,
+        from data: [UInt8],
+        path: ZnodePath
+    ) throws(RecordError) {
         let content = try RecordCoding.decode(Content.self, from: data, path: path)
         report.startedAt = content.startedAt
         report.endedAt = content.endedAt

@@ -123,8 +123,16 @@ package struct ClusterStatusRecord: Hashable, Sendable, Codable {
     package var oldestQueuedAt: WallTime?
 
     package init(
-        clusterID: String, leader: WorkerID, term: Int, commit: Int, at: WallTime, size: Int, hosts: [String],
-        liveRuns: Int, queued: Int, oldestQueuedAt: WallTime?
+        clusterID: String,
+        leader: WorkerID,
+        term: Int,
+        commit: Int,
+        at: WallTime,
+        size: Int,
+        hosts: [String],
+        liveRuns: Int,
+        queued: Int,
+        oldestQueuedAt: WallTime?
     ) {
         self.clusterID = clusterID
         self.leader = leader

@@ -36,14 +36,21 @@ package final class TransactionLane: Sendable {
 
     /// Applies all operations or none.
     package func commit(_ operations: [StoreOperation]) async throws(StoreError) -> [StoreOperationResult] {
-        let result: Result<[StoreOperationResult], StoreError> = await withCheckedContinuation { continuation in
+        let result: Result<[StoreOperationResult], StoreError> = await withCheckedContinuation {
+            continuation in
             let refusal: StoreError? = state.withLock { state in
                 if state.isClosed { return StoreError(.closing, operation: "multi") }
-                if state.pending.count >= Self.maximumPending { return StoreError(.throttled, operation: "multi") }
+                if state.pending.count >= Self.maximumPending {
+                    return StoreError(.throttled, operation: "multi")
+                }
                 state.pending.append(Pending(operations: operations, continuation: continuation))
                 return nil
             }
-            if let refusal { continuation.resume(returning: .failure(refusal)) } else { signalContinuation.yield() }
+            if let refusal {
+                continuation.resume(returning: .failure(refusal))
+            } else {
+                signalContinuation.yield()
+            }
         }
         return try result.get()
     }
@@ -58,7 +65,9 @@ package final class TransactionLane: Sendable {
             defer { state.pending = [] }
             return state.pending
         }
-        for each in left { each.continuation.resume(returning: .failure(StoreError(.closing, operation: "multi"))) }
+        for each in left {
+            each.continuation.resume(returning: .failure(StoreError(.closing, operation: "multi")))
+        }
     }
 
     private func takeBatch() -> [Pending]? {
@@ -68,7 +77,10 @@ package final class TransactionLane: Sendable {
             var count = 0
             for each in state.pending {
                 let size = each.operations.reduce(0) { $0 + $1.encodedSize }
-                if count > 0, operations + each.operations.count > Self.maximumOperations || bytes + size > Self.maximumBytes {
+                if count > 0,
+                    operations + each.operations.count > Self.maximumOperations
+                        || bytes + size > Self.maximumBytes
+                {
                     break
                 }
                 operations += each.operations.count
@@ -105,8 +117,14 @@ package final class TransactionLane: Sendable {
                         each.continuation.resume(
                             returning: .failure(
                                 StoreError(
-                                    error.code, operation: error.operation, path: error.path,
-                                    failedIndex: failed - start, message: error.message)))
+                                    error.code,
+                                    operation: error.operation,
+                                    path: error.path,
+                                    failedIndex: failed - start,
+                                    message: error.message
+                                )
+                            )
+                        )
                         rest.remove(at: index)
                         break
                     }

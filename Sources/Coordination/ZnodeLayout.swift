@@ -68,7 +68,9 @@ package struct ZnodeLayout: Hashable, Sendable {
 
     /// Reads `<job>@<version>`.
     package static func parseVersionedName(_ text: String) -> (JobName, Int)? {
-        guard let at = text.lastIndex(of: "@"), let version = Int(text[text.index(after: at)...]) else { return nil }
+        guard let at = text.lastIndex(of: "@"), let version = Int(text[text.index(after: at)...]) else {
+            return nil
+        }
         do {
             return (try JobName(String(text[..<at])), version)
         } catch {
@@ -79,7 +81,8 @@ package struct ZnodeLayout: Hashable, Sendable {
     /// The directories that a new cluster begins with, parents first.
     package var directories: [ZnodePath] {
         [
-            workers, resources, jobNames, jobs, pinned, fired, outcomes, queue, jobQueue, commandQueue, runs, assign,
+            workers, resources, jobNames, jobs, pinned, fired, outcomes, queue, jobQueue, commandQueue, runs,
+            assign,
             status,
         ] + (0..<Self.bucketCount).map { status(bucket: $0) } + [outbox]
     }

@@ -38,11 +38,16 @@ package final class Node: Sendable {
     /// machine as well.
     package func operations(siblings: [Node] = []) -> NodeOperations {
         NodeOperations(
-            context: context, layout: configuration.layout, mode: configuration.mode, version: configuration.version,
+            context: context,
+            layout: configuration.layout,
+            mode: configuration.mode,
+            version: configuration.version,
             places: ([self] + siblings).map { node in
                 .init(worker: { node.workerID }, directory: node.directory, runner: node.runner)
             },
-            zones: configuration.zones, logger: logger)
+            zones: configuration.zones,
+            logger: logger
+        )
     }
 
     package var workerID: WorkerID? { worker.withLock { $0?.id } }
@@ -120,7 +125,11 @@ package final class Node: Sendable {
             _ = await pause(.seconds(1))
         }
         context.set(current: nil)
-        if context.isDraining, !configuration.leaves { await session.abandon() } else { await session.close() }
+        if context.isDraining, !configuration.leaves {
+            await session.abandon()
+        } else {
+            await session.close()
+        }
     }
 
     /// Returns when the session is over.
@@ -139,22 +148,35 @@ package final class Node: Sendable {
         let id = try await workerID(setup)
         let service = try workerService(id)
         let registration = Registration(
-            worker: id, record: record(), session: session, layout: layout, logger: logger)
+            worker: id,
+            record: record(),
+            session: session,
+            layout: layout,
+            logger: logger
+        )
         var probe = ResourceProbe(directory: directory.path)
         try await registration.register(resources: probe.measure(running: service.liveCount, beat: 0))
         let jobs = JobReader(session: session, layout: layout, zones: configuration.zones)
         let leader = LeaderService(
             identity: MasterRecord(worker: id, address: address.withLock { $0 }, incarnation: incarnation),
-            clusterID: cluster.clusterID, session: session, layout: layout, zones: configuration.zones,
-            mirror: try await mirror(cluster.clusterID), logger: logger)
+            clusterID: cluster.clusterID,
+            session: session,
+            layout: layout,
+            zones: configuration.zones,
+            mirror: try await mirror(cluster.clusterID),
+            logger: logger
+        )
         let leads = configuration.roles.contains(.leader)
         context.set(
-            current: .init(session: session, worker: id, leader: leads ? leader : nil, jobs: jobs))
+            current: .init(session: session, worker: id, leader: leads ? leader : nil, jobs: jobs)
+        )
         let logger = logger
         await withTaskGroup(of: Void.self) { group in
             group.addTask {
                 await keepDoing("beat", in: session, logger: logger) {
-                    try await registration.beat(self.context, directory: self.directory.path) { service.liveCount }
+                    try await registration.beat(self.context, directory: self.directory.path) {
+                        service.liveCount
+                    }
                 }
             }
             group.addTask {
@@ -167,10 +189,17 @@ package final class Node: Sendable {
             }
             if configuration.roles.contains(.worker) {
                 let triggers = TriggerService(
-                    worker: id, session: session, layout: layout, zones: configuration.zones, permission: context,
-                    logger: logger)
+                    worker: id,
+                    session: session,
+                    layout: layout,
+                    zones: configuration.zones,
+                    permission: context,
+                    logger: logger
+                )
                 group.addTask {
-                    await keepDoing("worker", in: session, logger: logger) { try await service.serve(in: session) }
+                    await keepDoing("worker", in: session, logger: logger) {
+                        try await service.serve(in: session)
+                    }
                 }
                 group.addTask {
                     await keepDoing("triggers", in: session, logger: logger) { try await triggers.run() }
@@ -204,19 +233,29 @@ package final class Node: Sendable {
     private func record() -> WorkerRegistration {
         let processors = ResourceProbe.processorCount
         return WorkerRegistration(
-            incarnation: incarnation, address: address.withLock { $0 }, startedAt: startedAt,
-            version: configuration.version, tzdata: configuration.zones.version ?? "unknown",
-            pool: configuration.pool, labels: configuration.labels, slots: configuration.slots ?? 4 * processors,
-            cpuCount: processors, memoryBytes: ResourceProbe.memoryBytes, isDraining: context.isDraining,
-            takesWork: configuration.roles.contains(.worker))
+            incarnation: incarnation,
+            address: address.withLock { $0 },
+            startedAt: startedAt,
+            version: configuration.version,
+            tzdata: configuration.zones.version ?? "unknown",
+            pool: configuration.pool,
+            labels: configuration.labels,
+            slots: configuration.slots ?? 4 * processors,
+            cpuCount: processors,
+            memoryBytes: ResourceProbe.memoryBytes,
+            isDraining: context.isDraining,
+            takesWork: configuration.roles.contains(.worker)
+        )
     }
 
     /// A node remembers its cluster and refuses to serve another one by mistake.
     private func identify(_ cluster: ClusterRecord) async throws {
         if let known = directory.clusterID, known != cluster.clusterID {
             throw DataDirectoryError(
-                description: "\(directory.path) belongs to cluster \(known), but \(configuration.layout.root) is cluster "
-                    + "\(cluster.clusterID); use another --data or --root")
+                description:
+                    "\(directory.path) belongs to cluster \(known), but \(configuration.layout.root) is cluster "
+                    + "\(cluster.clusterID); use another --data or --root"
+            )
         }
         try directory.rememberClusterID(cluster.clusterID)
         context.set(clusterID: cluster.clusterID)
@@ -233,7 +272,12 @@ package final class Node: Sendable {
         worker.withLock { worker in
             if let worker { return worker.service }
             let service = WorkerService(
-                worker: id, incarnation: incarnation, layout: configuration.layout, runner: runner, logger: logger)
+                worker: id,
+                incarnation: incarnation,
+                layout: configuration.layout,
+                runner: runner,
+                logger: logger
+            )
             worker = (id, service)
             return service
         }
@@ -272,12 +316,19 @@ package final class Node: Sendable {
         service.drain()
         if let current = context.current {
             let registration = Registration(
-                worker: current.worker, record: record(), session: current.session, layout: configuration.layout,
-                logger: logger)
+                worker: current.worker,
+                record: record(),
+                session: current.session,
+                layout: configuration.layout,
+                logger: logger
+            )
             do {
                 try await registration.setDraining(true)
             } catch {
-                logger.warning("The registration could not be marked draining", metadata: [LogKeys.error: "\(error)"])
+                logger.warning(
+                    "The registration could not be marked draining",
+                    metadata: [LogKeys.error: "\(error)"]
+                )
             }
         }
         let deadline = ContinuousClock.now + configuration.drainTimeout

@@ -32,9 +32,14 @@ package struct NodeConfiguration: Sendable {
     package var logger: Logger
 
     package init(
-        mode: String, source: any SessionSource, layout: ZnodeLayout,
-        openMirror: @escaping @Sendable (_ clusterID: String) async throws -> any MirrorStore, dataDirectory: String,
-        version: String, zones: TimeZoneDatabase, logger: Logger
+        mode: String,
+        source: any SessionSource,
+        layout: ZnodeLayout,
+        openMirror: @escaping @Sendable (_ clusterID: String) async throws -> any MirrorStore,
+        dataDirectory: String,
+        version: String,
+        zones: TimeZoneDatabase,
+        logger: Logger
     ) {
         self.mode = mode
         self.source = source

@@ -19,9 +19,8 @@ package struct AttemptLogReader: Sendable {
 
     /// Makes a reader of a log directory.
     ///
-    /// - Parameter attemptHasEnded: What the caller knows from the attempt's state. A stream without a byte
-    /// has no
-    ///   file, and a killed writer seals nothing: only this makes their slices complete.
+    /// `attemptHasEnded` is what the caller knows from the attempt's state. A stream without a byte has no file, and a
+    /// killed writer seals nothing: only this makes their slices complete.
     package init(directory: String, attemptHasEnded: Bool = false) {
         self.directory = directory
         self.attemptHasEnded = attemptHasEnded

@@ -23,15 +23,10 @@ package final class ProcessSupervisor: Sendable {
 
     /// Makes a supervisor; `begin` or `runOnThisThread` sets it to work.
     ///
-    /// - Parameters:
-    ///   - journal: Where live processes are noted. It must have been swept, and no other supervisor may use
-    ///   it.
-    ///   - maximumProcesses: How many processes may be known at once, prepared or live. Each holds 5
-    ///   descriptors,
-    ///     once started 3.
-    ///   - logLimits: How much of each stream is kept.
-    ///   - onEvent: Called on the supervisor's thread, in order, three times per process at most. It must
-    ///   not block.
+    /// The journal is where live processes are noted: it must have been swept, and no other supervisor may use it.
+    /// `maximumProcesses` bounds how many may be known at once, prepared or live; each holds 5 descriptors, once
+    /// started 3. `logLimits` say how much of each stream is kept. `onEvent` is called on the supervisor's thread, in
+    /// order, three times per process at most, and must not block.
     package init(
         journal: ProcessJournal,
         maximumProcesses: Int = 4096,

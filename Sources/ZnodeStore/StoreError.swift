@@ -43,7 +43,11 @@ package struct StoreError: Error, Hashable, Sendable, CustomStringConvertible {
     package let message: String?
 
     package init(
-        _ code: Code, operation: String, path: ZnodePath? = nil, failedIndex: Int? = nil, message: String? = nil
+        _ code: Code,
+        operation: String,
+        path: ZnodePath? = nil,
+        failedIndex: Int? = nil,
+        message: String? = nil
     ) {
         self.code = code
         self.operation = operation

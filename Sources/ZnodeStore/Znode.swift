@@ -18,8 +18,15 @@ package struct ZnodeStat: Hashable, Sendable {
     package var childCount: Int32
 
     package init(
-        createdZxid: Int64, modifiedZxid: Int64, createdMilliseconds: Int64, modifiedMilliseconds: Int64,
-        version: Int32, childVersion: Int32, ephemeralOwner: Int64, dataLength: Int32, childCount: Int32
+        createdZxid: Int64,
+        modifiedZxid: Int64,
+        createdMilliseconds: Int64,
+        modifiedMilliseconds: Int64,
+        version: Int32,
+        childVersion: Int32,
+        ephemeralOwner: Int64,
+        dataLength: Int32,
+        childCount: Int32
     ) {
         self.createdZxid = createdZxid
         self.modifiedZxid = modifiedZxid

@@ -36,7 +36,9 @@ package struct ZnodePath: Hashable, Sendable, Comparable, CustomStringConvertibl
 
     /// The path above this one; `nil` for the root.
     package var parent: ZnodePath? {
-        guard description != "/", let slash = description.utf8.lastIndex(of: UInt8(ascii: "/")) else { return nil }
+        guard description != "/", let slash = description.utf8.lastIndex(of: UInt8(ascii: "/")) else {
+            return nil
+        }
         return slash == description.startIndex ? .root : ZnodePath(unchecked: String(description[..<slash]))
     }
 
@@ -69,7 +71,8 @@ package struct ZnodePath: Hashable, Sendable, Comparable, CustomStringConvertibl
         return bytes.allSatisfy { byte in
             switch byte {
             case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "~"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "_"),
+                UInt8(ascii: "~"),
                 UInt8(ascii: "%"), UInt8(ascii: "@"), UInt8(ascii: "-"):
                 true
             default:

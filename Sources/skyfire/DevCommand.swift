@@ -17,8 +17,10 @@ internal import Glibc
 struct DevCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "dev",
-        abstract: "Run a whole cluster in this process: embedded store, workers and API. Needs no ZooKeeper or Redis.",
-        discussion: "Prints one line when ready: `ready http://ADDR:PORT worker-1`. State survives a restart.")
+        abstract:
+            "Run a whole cluster in this process: embedded store, workers and API. Needs no ZooKeeper or Redis.",
+        discussion: "Prints one line when ready: `ready http://ADDR:PORT worker-1`. State survives a restart."
+    )
 
     @Option(help: "How many workers.") var workers = 3
     @Option(help: "Where the API listens (port 0 takes a free one).") var http = "127.0.0.1:8080"
@@ -51,9 +53,15 @@ struct DevCommand: AsyncParsableCommand {
         let mirror = try SQLiteMirror(path: "\(directory)/store/mirror.sqlite", logger: logger)
         let nodes = try (1...workers).map { number in
             var configuration = NodeConfiguration(
-                mode: "solo", source: store, layout: layout, openMirror: { _ in mirror },
-                dataDirectory: "\(directory)/worker-\(number)", version: ServerOptions.version, zones: zones,
-                logger: logger)
+                mode: "solo",
+                source: store,
+                layout: layout,
+                openMirror: { _ in mirror },
+                dataDirectory: "\(directory)/worker-\(number)",
+                version: ServerOptions.version,
+                zones: zones,
+                logger: logger
+            )
             configuration.roles = number == 1 ? [.worker, .api, .leader] : [.worker]
             configuration.slots = slots
             configuration.drainTimeout = drain
@@ -61,8 +69,13 @@ struct DevCommand: AsyncParsableCommand {
             return try Node(configuration)
         }
         let process = NodeProcess(
-            nodes: nodes, listen: ListenAddress(http) ?? ListenAddress(), advertise: nil, zones: zones,
-            logger: logger, companions: [StoreService(store: store)])
+            nodes: nodes,
+            listen: ListenAddress(http) ?? ListenAddress(),
+            advertise: nil,
+            zones: zones,
+            logger: logger,
+            companions: [StoreService(store: store)]
+        )
         try await process.run()
         withExtendedLifetime(lock) {}
     }

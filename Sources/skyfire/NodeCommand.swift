@@ -15,24 +15,31 @@ struct NodeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "node",
         abstract: "Run one node of a cluster. Start more of them to scale; lose any of them.",
-        discussion: "Prints one line when ready: `ready http://ADDR:PORT worker-N`.")
+        discussion: "Prints one line when ready: `ready http://ADDR:PORT worker-N`."
+    )
 
     @Option(help: "The ZooKeeper ensemble: HOST:PORT[,HOST:PORT…].") var zookeeper: String
     @Option(help: "The Redis server: HOST:PORT.") var redis: String
-    @Option(help: "The znode below which the cluster lives; several clusters can share an ensemble.") var root = "/root"
+    @Option(help: "The znode below which the cluster lives; several clusters can share an ensemble.")
+    var root = "/root"
     @Option(help: "Where the API listens (port 0 takes a free one).") var http = "127.0.0.1:8080"
-    @Option(help: "HOST:PORT at which other nodes reach this one, where it is not --http.") var advertise: String?
+    @Option(help: "HOST:PORT at which other nodes reach this one, where it is not --http.") var advertise:
+        String?
     @Option(help: "The node's directory: identity, logs, working files.") var data = "/var/lib/skyfire"
     @Option(help: "The pool that this node belongs to.") var pool = JobDefinition.defaultPool
-    @Option(name: .customLong("label"), help: "A label of this node, k=v. May be repeated.") var labels: [String] = []
-    @Option(help: "worker, api, leader: what this node does, comma separated. The API itself is always served.")
+    @Option(name: .customLong("label"), help: "A label of this node, k=v. May be repeated.") var labels:
+        [String] = []
+    @Option(
+        help: "worker, api, leader: what this node does, comma separated. The API itself is always served."
+    )
     var roles = "worker,api,leader"
     @Option(help: "How many attempts run at once. Default: 4 for each core.") var slots: Int?
     @Option(help: "The ZooKeeper session timeout to ask for.") var sessionTimeout = "10s"
     @Option(help: "How long running attempts may go on after SIGTERM.") var drainTimeout = "60s"
     @Flag(help: "Hand everything over when stopping, instead of being expected back.") var leave = false
     @Option(help: "The first part of all Redis keys.") var redisPrefix = "skyfire"
-    @Option(help: "A file with USER:PASSWORD for ZooKeeper's digest authentication.") var zookeeperAuthFile: String?
+    @Option(help: "A file with USER:PASSWORD for ZooKeeper's digest authentication.") var zookeeperAuthFile:
+        String?
     @Option(help: "A file with the Redis password.") var redisPasswordFile: String?
     @Option(help: "trace, debug, info, notice, warning or error.") var logLevel = "info"
 
@@ -63,7 +70,8 @@ struct NodeCommand: AsyncParsableCommand {
                     throw ValidationError("--roles: \"\(text)\" is not one of worker, api, leader")
                 }
                 return role
-            })
+            }
+        )
     }
 
     func run() async throws {
@@ -73,7 +81,10 @@ struct NodeCommand: AsyncParsableCommand {
             try ZooKeeperConfiguration(
                 connectString: zookeeper,
                 sessionTimeout: ServerOptions.duration(sessionTimeout, "--session-timeout"),
-                credentials: credentials(), logger: logger))
+                credentials: credentials(),
+                logger: logger
+            )
+        )
         let address = ListenAddress(redis) ?? ListenAddress()
         var redisConfiguration = RedisConfiguration(host: address.host, port: address.port)
         redisConfiguration.password = try secret(redisPasswordFile)
@@ -81,11 +92,17 @@ struct NodeCommand: AsyncParsableCommand {
         let prefix = redisPrefix
         let mirrorConfiguration = redisConfiguration
         var configuration = NodeConfiguration(
-            mode: "cluster", source: ensemble, layout: ZnodeLayout(root: try ZnodePath(root)),
+            mode: "cluster",
+            source: ensemble,
+            layout: ZnodeLayout(root: try ZnodePath(root)),
             openMirror: { clusterID in
                 RedisMirror(mirrorConfiguration, clusterID: clusterID, prefix: prefix, logger: logger)
             },
-            dataDirectory: data, version: ServerOptions.version, zones: zones, logger: logger)
+            dataDirectory: data,
+            version: ServerOptions.version,
+            zones: zones,
+            logger: logger
+        )
         configuration.roles = try parsedRoles()
         configuration.pool = pool
         for label in labels {
@@ -96,8 +113,13 @@ struct NodeCommand: AsyncParsableCommand {
         configuration.drainTimeout = try ServerOptions.duration(drainTimeout, "--drain-timeout")
         configuration.leaves = leave
         let process = NodeProcess(
-            nodes: [try Node(configuration)], listen: ListenAddress(http) ?? ListenAddress(), advertise: advertise,
-            zones: zones, logger: logger, companions: [])
+            nodes: [try Node(configuration)],
+            listen: ListenAddress(http) ?? ListenAddress(),
+            advertise: advertise,
+            zones: zones,
+            logger: logger,
+            companions: []
+        )
         try await process.run()
     }
 

@@ -24,19 +24,32 @@ struct NodeProcess {
         // The API comes up first, so that its port is known when the nodes register, and goes down last.
         let (ports, continuation) = AsyncStream<Int>.makeStream(bufferingPolicy: .bufferingNewest(1))
         let server = HTTPServer(
-            operations: nodes[0].operations(siblings: Array(nodes.dropFirst())), address: listen, zones: zones,
-            logger: logger, now: { SystemClock.now() }, onListening: { continuation.yield($0) })
+            operations: nodes[0].operations(siblings: Array(nodes.dropFirst())),
+            address: listen,
+            zones: zones,
+            logger: logger,
+            now: { SystemClock.now() },
+            onListening: { continuation.yield($0) }
+        )
         let node = NodeService(
-            nodes: nodes, listen: listen, advertise: advertise, ports: ports)
+            nodes: nodes,
+            listen: listen,
+            advertise: advertise,
+            ports: ports
+        )
         let group = ServiceGroup(
             configuration: .init(
                 services: companions.map { .init(service: $0, successTerminationBehavior: .ignore) } + [
                     .init(service: server, failureTerminationBehavior: .cancelGroup),
                     .init(
-                        service: node, successTerminationBehavior: .gracefullyShutdownGroup,
-                        failureTerminationBehavior: .cancelGroup),
+                        service: node,
+                        successTerminationBehavior: .gracefullyShutdownGroup,
+                        failureTerminationBehavior: .cancelGroup
+                    ),
                 ],
-                logger: quietLogger))
+                logger: quietLogger
+            )
+        )
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask { try await group.run() }
             tasks.addTask {

@@ -84,8 +84,15 @@ struct JobCatalog: Sendable {
             inbox.post(
                 .jobSeen(
                     JobView(
-                        name: name, version: each.version, worker: owner, createdAt: each.createdAt,
-                        storedAt: each.storedAt, definition: each.definition)))
+                        name: name,
+                        version: each.version,
+                        worker: owner,
+                        createdAt: each.createdAt,
+                        storedAt: each.storedAt,
+                        definition: each.definition
+                    )
+                )
+            )
         }
     }
 }

@@ -22,8 +22,12 @@ struct JobMover: Sendable {
                 return
             }
             guard !names.isEmpty else {
+                try await removeStrayKills(worker)
                 if await inbox.commit([.forgetWorker(worker)]) {
-                    logger.info("A worker that is gone is taken over", metadata: [LogKeys.worker: "\(worker)"])
+                    logger.info(
+                        "A worker that is gone is taken over",
+                        metadata: [LogKeys.worker: "\(worker)"]
+                    )
                     return
                 }
                 // Something came in between (a submit that began earlier), or the worker returned: look again.
@@ -48,6 +52,18 @@ struct JobMover: Sendable {
                     for move in moves { _ = await inbox.commit([move]) }
                 }
             }
+        }
+    }
+
+    /// Kill requests whose attempts were taken over already: nobody else would remove them.
+    private func removeStrayKills(_ worker: WorkerID) async throws(StoreError) {
+        do throws(StoreError) {
+            for name in try await session.children(layout.assign(worker)) where name.hasSuffix(".kill") {
+                guard let attempt = AttemptID(znodeName: name.dropLast(5)) else { continue }
+                _ = await inbox.commit([.deleteKill(attempt, worker)])
+            }
+        } catch {
+            guard error.code == .noNode else { throw error }
         }
     }
 
@@ -96,8 +112,13 @@ struct JobMover: Sendable {
         var record = job.record
         record.owner = to
         return JobMove(
-            name: job.name, version: job.version, from: from, to: to, data: job.data,
-            nameRecord: RecordCoding.encode(record))
+            name: job.name,
+            version: job.version,
+            from: from,
+            to: to,
+            data: job.data,
+            nameRecord: RecordCoding.encode(record)
+        )
     }
 
     private func read(_ names: ArraySlice<String>, from worker: WorkerID) async throws -> [Readable] {
@@ -106,10 +127,14 @@ struct JobMover: Sendable {
                 guard let (job, version) = ZnodeLayout.parseVersionedName(name) else { continue }
                 group.addTask {
                     do {
-                        let data = try await session.get(layout.job(job, version: version, owner: worker)).data
+                        let data = try await session.get(layout.job(job, version: version, owner: worker))
+                            .data
                         let path = layout.jobName(job)
                         let record = try RecordCoding.decode(
-                            JobNameRecord.self, from: try await session.get(path).data, path: path)
+                            JobNameRecord.self,
+                            from: try await session.get(path).data,
+                            path: path
+                        )
                         return Readable(name: job, version: version, data: data, record: record)
                     } catch let error as StoreError where error.code == .noNode {
                         return nil  // edited or deleted meanwhile

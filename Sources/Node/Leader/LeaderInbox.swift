@@ -72,7 +72,8 @@ final class LeaderInbox: Sendable {
             let isClosed = contents.withLock { contents in
                 guard !contents.isClosed else { return true }
                 contents.externals.append(
-                    ExternalTransaction(operations: operations, completion: completion))
+                    ExternalTransaction(operations: operations, completion: completion)
+                )
                 return false
             }
             if isClosed { completion.resume(returning: false) } else { signal.notify() }

@@ -27,8 +27,15 @@ struct LeaderLoop: ~Copyable {
     private var unpinning: [(JobName, Int)] = []
 
     init(
-        core: LeaderCore, lane: consuming CommitLane, inbox: LeaderInbox, feed: MirrorFeed,
-        session: any ZnodeSession, layout: ZnodeLayout, jobs: JobReader, clusterID: String, identity: MasterRecord,
+        core: LeaderCore,
+        lane: consuming CommitLane,
+        inbox: LeaderInbox,
+        feed: MirrorFeed,
+        session: any ZnodeSession,
+        layout: ZnodeLayout,
+        jobs: JobReader,
+        clusterID: String,
+        identity: MasterRecord,
         logger: Logger
     ) {
         self.core = core
@@ -86,7 +93,8 @@ struct LeaderLoop: ~Copyable {
         let external = lastCommitHadExternals && !transactions.isEmpty ? nil : inbox.takeExternal()
         if !unpinning.isEmpty {
             transactions.append(
-                LeaderTransaction(operations: unpinning.map { .deletePinned($0.0, version: $0.1) }))
+                LeaderTransaction(operations: unpinning.map { .deletePinned($0.0, version: $0.1) })
+            )
             unpinning = []
         }
         if let external { transactions.append(LeaderTransaction(operations: external.operations)) }
@@ -103,7 +111,9 @@ struct LeaderLoop: ~Copyable {
         let batch = MirrorBatch(version: lane.nextVersion, records: finals)
         let outboxData = finals.isEmpty ? [] : RecordCoding.encode(batch)
         var housekeeping: [StoreOperation] = settled.map { .delete(layout.outboxEntry($0)) }
-        if !finals.isEmpty { housekeeping.append(.create(layout.outboxEntry(batch.version), data: outboxData)) }
+        if !finals.isEmpty {
+            housekeeping.append(.create(layout.outboxEntry(batch.version), data: outboxData))
+        }
         encoded.append(housekeeping)
         switch try await lane.commit(encoded) {
         case .committed(let version, let zxid):
@@ -123,7 +133,10 @@ struct LeaderLoop: ~Copyable {
     }
 
     private mutating func rejected(
-        _ transaction: Int, _ index: Int, _ error: StoreError, _ transactions: [LeaderTransaction],
+        _ transaction: Int,
+        _ index: Int,
+        _ error: StoreError,
+        _ transactions: [LeaderTransaction],
         _ external: ExternalTransaction?
     ) throws {
         let isExternal = external != nil && transaction == transactions.count - 1
@@ -144,7 +157,8 @@ struct LeaderLoop: ~Copyable {
         guard let failed else { throw TermOver.inconsistent("\(error)") }
         logger.debug(
             "A commit was rejected; it is planned anew",
-            metadata: [LogKeys.error: "\(error)", LogKeys.commit: "\(lane.nextVersion)"])
+            metadata: [LogKeys.error: "\(error)", LogKeys.commit: "\(lane.nextVersion)"]
+        )
         let reason: LeaderCore.Rejection =
             switch error.code {
             case .noNode: .missing
@@ -222,7 +236,8 @@ struct LeaderLoop: ~Copyable {
     private func answerQuestions() {
         for question in inbox.takeQuestions() {
             question.completion.resume(
-                returning: core.explain(question.run, task: question.task, now: SystemClock.now()))
+                returning: core.explain(question.run, task: question.task, now: SystemClock.now())
+            )
         }
     }
 
@@ -247,7 +262,11 @@ struct LeaderLoop: ~Copyable {
                         let data = try await session.get(path).data
                         do {
                             inbox.post(
-                                .outcomesRead(name, try RecordCoding.decode(OutcomeRecord.self, from: data, path: path)))
+                                .outcomesRead(
+                                    name,
+                                    try RecordCoding.decode(OutcomeRecord.self, from: data, path: path)
+                                )
+                            )
                         } catch {
                             logger.error("Outcomes cannot be read", metadata: [LogKeys.error: "\(error)"])
                             inbox.post(.outcomesRead(name, OutcomeRecord()))
@@ -262,10 +281,16 @@ struct LeaderLoop: ~Copyable {
                         let znode = try await session.get(path)
                         do {
                             let registration = try RecordCoding.decode(
-                                WorkerRegistration.self, from: znode.data, path: path)
+                                WorkerRegistration.self,
+                                from: znode.data,
+                                path: path
+                            )
                             inbox.post(.workerPresent(id, registration, version: znode.stat.version))
                         } catch {
-                            logger.error("A registration cannot be read", metadata: [LogKeys.error: "\(error)"])
+                            logger.error(
+                                "A registration cannot be read",
+                                metadata: [LogKeys.error: "\(error)"]
+                            )
                         }
                     } catch {
                         guard error.code == .noNode else { throw error }
@@ -308,9 +333,17 @@ struct LeaderLoop: ~Copyable {
         let queued = core.queue.values
         let present = core.workers.values.filter(\.isPresent)
         let record = ClusterStatusRecord(
-            clusterID: clusterID, leader: identity.worker, term: lane.term, commit: lastCommit.commit, at: now,
-            size: present.count, hosts: present.map(\.registration.address).sorted(), liveRuns: core.runs.count,
-            queued: core.queue.count, oldestQueuedAt: queued.map(\.queuedAt).min())
+            clusterID: clusterID,
+            leader: identity.worker,
+            term: lane.term,
+            commit: lastCommit.commit,
+            at: now,
+            size: present.count,
+            hosts: present.map(\.registration.address).sorted(),
+            liveRuns: core.runs.count,
+            queued: core.queue.count,
+            oldestQueuedAt: queued.map(\.queuedAt).min()
+        )
         group.addTask { [session, layout, inbox, logger] in
             do throws(StoreError) {
                 _ = try await session.set(layout.clusterStatus, data: RecordCoding.encode(record))

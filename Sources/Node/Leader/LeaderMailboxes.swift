@@ -20,8 +20,12 @@ struct LeaderMailboxes: Sendable {
                 }
             }
             group.addTask { await keepDoing("queue", in: session, logger: logger) { try await watchQueue() } }
-            group.addTask { await keepDoing("commands", in: session, logger: logger) { try await watchCommands() } }
-            group.addTask { await keepDoing("configs", in: session, logger: logger) { try await watchConfiguration() } }
+            group.addTask {
+                await keepDoing("commands", in: session, logger: logger) { try await watchCommands() }
+            }
+            group.addTask {
+                await keepDoing("configs", in: session, logger: logger) { try await watchConfiguration() }
+            }
             group.addTask {
                 await keepDoing("workers", in: session, logger: logger) { try await watchWorkers(known) }
             }
@@ -150,7 +154,9 @@ struct LeaderMailboxes: Sendable {
             guard let znode else { continue }
             inbox.post(
                 .configured(
-                    try RecordCoding.decode(ClusterConfiguration.self, from: znode.data, path: layout.configs)))
+                    try RecordCoding.decode(ClusterConfiguration.self, from: znode.data, path: layout.configs)
+                )
+            )
         }
     }
 
@@ -159,7 +165,9 @@ struct LeaderMailboxes: Sendable {
             var watched: Set<WorkerID> = []
             func watch(_ id: WorkerID) {
                 guard watched.insert(id).inserted else { return }
-                group.addTask { await keepDoing("worker", in: session, logger: logger) { try await watchWorker(id) } }
+                group.addTask {
+                    await keepDoing("worker", in: session, logger: logger) { try await watchWorker(id) }
+                }
                 group.addTask {
                     await keepDoing("resources", in: session, logger: logger) { try await watchResources(id) }
                 }
@@ -180,7 +188,10 @@ struct LeaderMailboxes: Sendable {
                 continue
             }
             let registration = try RecordCoding.decode(
-                WorkerRegistration.self, from: znode.data, path: layout.worker(id))
+                WorkerRegistration.self,
+                from: znode.data,
+                path: layout.worker(id)
+            )
             inbox.post(.workerPresent(id, registration, version: znode.stat.version))
         }
     }

@@ -17,8 +17,13 @@ package final class LeaderService: Sendable {
     private let inbox = Mutex<LeaderInbox?>(nil)
 
     package init(
-        identity: MasterRecord, clusterID: String, session: any ZnodeSession, layout: ZnodeLayout,
-        zones: TimeZoneDatabase, mirror: any MirrorStore, logger: Logger
+        identity: MasterRecord,
+        clusterID: String,
+        session: any ZnodeSession,
+        layout: ZnodeLayout,
+        zones: TimeZoneDatabase,
+        mirror: any MirrorStore,
+        logger: Logger
     ) {
         self.identity = identity
         self.clusterID = clusterID
@@ -42,27 +47,40 @@ package final class LeaderService: Sendable {
             var random = SystemRandomNumberGenerator()
             let worker = identity.worker
             let election = LeaderElection(
-                session: session, master: layout.master, term: layout.term, masterData: RecordCoding.encode(identity),
+                session: session,
+                master: layout.master,
+                term: layout.term,
+                masterData: RecordCoding.encode(identity),
                 nextTerm: { [layout] znode in
                     let last: Int
                     do {
-                        last = try RecordCoding.decode(TermRecord.self, from: znode.data, path: layout.term).term
+                        last = try RecordCoding.decode(TermRecord.self, from: znode.data, path: layout.term)
+                            .term
                     } catch {
                         // Unreadable: the version only grows, so a term made of it is larger than any before.
                         last = Int(znode.stat.version)
                     }
                     return RecordCoding.encode(TermRecord(term: last + 1, worker: worker, commit: 0))
-                })
+                }
+            )
             guard let won = try await election.campaign(using: &random) else { return }
             let record = try RecordCoding.decode(TermRecord.self, from: won.termData, path: layout.term)
             logger.info("Leads", metadata: [LogKeys.term: "\(record.term)", LogKeys.worker: "\(worker)"])
             do {
                 try await lead(
                     CommitLane(
-                        session: session, layout: layout, record: record, version: won.termVersion, worker: worker))
+                        session: session,
+                        layout: layout,
+                        record: record,
+                        version: won.termVersion,
+                        worker: worker
+                    )
+                )
             } catch {
                 logger.warning(
-                    "The term is over", metadata: [LogKeys.term: "\(record.term)", LogKeys.reason: "\(error)"])
+                    "The term is over",
+                    metadata: [LogKeys.term: "\(record.term)", LogKeys.reason: "\(error)"]
+                )
             }
             guard !session.state.isOver, !Task.isCancelled else { return }
             try await resign()
@@ -72,7 +90,9 @@ package final class LeaderService: Sendable {
 
     /// Gives the master znode back where this session holds it.
     package func resign() async throws(StoreError) {
-        guard let stat = try await session.exists(layout.master), stat.ephemeralOwner == session.id else { return }
+        guard let stat = try await session.exists(layout.master), stat.ephemeralOwner == session.id else {
+            return
+        }
         do throws(StoreError) {
             try await session.delete(layout.master, version: stat.version)
         } catch {
@@ -90,8 +110,17 @@ package final class LeaderService: Sendable {
         let inbox = LeaderInbox()
         let feed = MirrorFeed(mirror: mirror, logger: logger)
         var loop = LeaderLoop(
-            core: LeaderCore(snapshot: snapshot), lane: lane, inbox: inbox, feed: feed, session: session,
-            layout: layout, jobs: jobs, clusterID: clusterID, identity: identity, logger: logger)
+            core: LeaderCore(snapshot: snapshot),
+            lane: lane,
+            inbox: inbox,
+            feed: feed,
+            session: session,
+            layout: layout,
+            jobs: jobs,
+            clusterID: clusterID,
+            identity: identity,
+            logger: logger
+        )
         self.inbox.withLock { $0 = inbox }
         defer {
             self.inbox.withLock { $0 = nil }
@@ -99,7 +128,11 @@ package final class LeaderService: Sendable {
         }
         let mailboxes = LeaderMailboxes(session: session, layout: layout, inbox: inbox, logger: logger)
         let catalog = JobCatalog(
-            session: session, layout: layout, inbox: inbox, logger: logger)
+            session: session,
+            layout: layout,
+            inbox: inbox,
+            logger: logger
+        )
         let outbox = OutboxReader(session: session, layout: layout)
         for final in try await outbox.read() { feed.add(final: final) }
         try await withThrowingTaskGroup(of: Void.self) { group in

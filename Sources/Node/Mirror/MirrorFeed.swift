@@ -117,13 +117,18 @@ package final class MirrorFeed: Sendable {
                         for batch in batches.dropFirst(count) {
                             for record in batch.records {
                                 let subject = Self.subject(record)
-                                if pending.live[subject] == nil { pending.live[subject] = (batch.version, record) }
+                                if pending.live[subject] == nil {
+                                    pending.live[subject] = (batch.version, record)
+                                }
                             }
                         }
                         return pending.error == nil
                     }
                     if isNew {
-                        logger.warning("The mirror takes no writes; its records wait", metadata: [LogKeys.error: "\(error)"])
+                        logger.warning(
+                            "The mirror takes no writes; its records wait",
+                            metadata: [LogKeys.error: "\(error)"]
+                        )
                     }
                     guard await pause(backoff) else { return }
                     backoff = min(backoff * 2, .seconds(2))

@@ -89,8 +89,18 @@ package struct WorkerView: Hashable, Sendable, Codable {
     }
 
     package init(
-        id: WorkerID, state: String, address: String, version: String, tzdata: String, pool: String,
-        labels: [String: String], startedAt: WallTime, slots: Int, running: Int, jobs: Int, cpuCount: Int,
+        id: WorkerID,
+        state: String,
+        address: String,
+        version: String,
+        tzdata: String,
+        pool: String,
+        labels: [String: String],
+        startedAt: WallTime,
+        slots: Int,
+        running: Int,
+        jobs: Int,
+        cpuCount: Int,
         isLeader: Bool
     ) {
         self.id = id
@@ -134,8 +144,17 @@ package struct ClusterView: Hashable, Sendable, Codable {
     }
 
     package init(
-        id: String, mode: String, isPaused: Bool, leader: WorkerID?, leaderAddress: String?, term: Int?, workers: Int,
-        queued: Int, oldestQueuedAt: WallTime?, mirror: String, version: String
+        id: String,
+        mode: String,
+        isPaused: Bool,
+        leader: WorkerID?,
+        leaderAddress: String?,
+        term: Int?,
+        workers: Int,
+        queued: Int,
+        oldestQueuedAt: WallTime?,
+        mirror: String,
+        version: String
     ) {
         self.id = id
         self.mode = mode
@@ -167,8 +186,13 @@ package struct RunRequest: Hashable, Sendable {
     package var traceID: String?
 
     package init(
-        job: JobName, params: [String: String] = [:], at: UnixTime? = nil, requestID: String? = nil,
-        triggersDownstream: Bool = true, waitsForUpstreams: Bool = false, traceID: String? = nil
+        job: JobName,
+        params: [String: String] = [:],
+        at: UnixTime? = nil,
+        requestID: String? = nil,
+        triggersDownstream: Bool = true,
+        waitsForUpstreams: Bool = false,
+        traceID: String? = nil
     ) {
         self.job = job
         self.params = params
@@ -217,7 +241,10 @@ package protocol ClusterOperations: Sendable {
     /// Creates a job. `conflict` where the name is taken.
     func createJob(_ definition: JobDefinition) async throws(OperationError) -> JobView
     /// Replaces a job's definition, at `ifVersion` where given; creates it where it is missing and `ifVersion` is nil.
-    func replaceJob(_ definition: JobDefinition, ifVersion: Int?) async throws(OperationError) -> (JobView, isNew: Bool)
+    func replaceJob(
+        _ definition: JobDefinition,
+        ifVersion: Int?
+    ) async throws(OperationError) -> (JobView, isNew: Bool)
     func deleteJob(_ name: JobName, ifVersion: Int?) async throws(OperationError)
     /// From the store itself: what was accepted can be read on every node at once.
     func job(_ name: JobName) async throws(OperationError) -> JobView
@@ -235,12 +262,20 @@ package protocol ClusterOperations: Sendable {
     ///
     /// The same `requestID` for the same run gives the same repetition, and `isNew` is false.
     func repeatRun(
-        _ id: RunID, onlyFailed: Bool, requestID: String?, traceID: String?
+        _ id: RunID,
+        onlyFailed: Bool,
+        requestID: String?,
+        traceID: String?
     ) async throws(OperationError) -> (RunView, isNew: Bool)
     /// Asks the leader, on its own node where need be; a request that was passed on already is answered here or not
     /// at all.
     func explain(_ run: RunID, task: TaskID?, isForwarded: Bool) async throws(OperationError) -> Explanation
-    func logLocation(run: RunID, task: TaskID, partition: Int, attempt: Int) async throws(OperationError) -> LogLocation
+    func logLocation(
+        run: RunID,
+        task: TaskID,
+        partition: Int,
+        attempt: Int
+    ) async throws(OperationError) -> LogLocation
 
     func workers() async throws(OperationError) -> [WorkerView]
     func setDraining(_ worker: WorkerID, _ isDraining: Bool) async throws(OperationError)

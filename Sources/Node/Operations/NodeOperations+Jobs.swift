@@ -13,7 +13,9 @@ extension NodeOperations {
 
     /// T1: the least loaded worker becomes the owner, the name's znode decides about uniqueness.
     private func submit(
-        _ definition: JobDefinition, _ current: NodeContext.Current, creationID: String
+        _ definition: JobDefinition,
+        _ current: NodeContext.Current,
+        creationID: String
     ) async throws -> JobView {
         let census = WorkerCensus(session: current.session, layout: layout)
         while true {
@@ -33,7 +35,10 @@ extension NodeOperations {
 
     /// Tries once; `nil` where the owner left or the tombstone changed meanwhile.
     private func place(
-        _ definition: JobDefinition, on owner: WorkerID, _ current: NodeContext.Current, creationID: String
+        _ definition: JobDefinition,
+        on owner: WorkerID,
+        _ current: NodeContext.Current,
+        creationID: String
     ) async throws -> JobView? {
         let session = current.session
         let name = definition.name
@@ -53,22 +58,37 @@ extension NodeOperations {
         let operations: [StoreOperation]
         do throws(RecordError) {
             operations = try JobOperations.submit(
-                stored, owner: owner, creationID: creationID, upstreams: (definition.after ?? []).map(\.job),
-                fired: record, firedVersion: fired?.version, layout)
+                stored,
+                owner: owner,
+                creationID: creationID,
+                upstreams: (definition.after ?? []).map(\.job),
+                fired: record,
+                firedVersion: fired?.version,
+                layout
+            )
         } catch {
             throw OperationError(.tooLarge, code: "E2006", error.description)
         }
         do throws(StoreError) {
             _ = try await session.multi(operations)
-            return JobView(name: name, version: version, worker: owner, createdAt: now, definition: definition)
+            return JobView(
+                name: name,
+                version: version,
+                worker: owner,
+                createdAt: now,
+                definition: definition
+            )
         } catch {
             if error.isOutcomeUnknown || error.code == .nodeExists {
                 guard await session.waitUntilConnected() else { throw error }
                 if let known = try await current.jobs.job(name) {
                     if known.creationID == creationID { return known.view }  // mine: the reply was lost
                     throw OperationError(
-                        .conflict, code: "E2004", "the name \(name) is taken",
-                        hint: "change the job with PUT, or choose another name")
+                        .conflict,
+                        code: "E2004",
+                        "the name \(name) is taken",
+                        hint: "change the job with PUT, or choose another name"
+                    )
                 }
                 if error.isOutcomeUnknown || error.path == layout.fired(name) { return nil }
                 throw error
@@ -77,8 +97,10 @@ extension NodeOperations {
             case (.noNode, let index?) where index >= 4:
                 let upstream = definition.after?[index - 4].job
                 throw OperationError(
-                    .invalid, code: "E2014",
-                    "\(name) comes after \(upstream.map(\.description) ?? "a job"), which does not exist")
+                    .invalid,
+                    code: "E2014",
+                    "\(name) comes after \(upstream.map(\.description) ?? "a job"), which does not exist"
+                )
             case (.noNode, _), (.badVersion, _):
                 return nil
             default:
@@ -88,19 +110,23 @@ extension NodeOperations {
     }
 
     private func firedRecord(
-        _ session: any ZnodeSession, _ name: JobName
+        _ session: any ZnodeSession,
+        _ name: JobName
     ) async throws -> (record: FiredRecord, version: Int32)? {
         do {
             let path = layout.fired(name)
             let znode = try await session.get(path)
-            return (try RecordCoding.decode(FiredRecord.self, from: znode.data, path: path), znode.stat.version)
+            return (
+                try RecordCoding.decode(FiredRecord.self, from: znode.data, path: path), znode.stat.version
+            )
         } catch let error as StoreError where error.code == .noNode {
             return nil
         }
     }
 
     package func replaceJob(
-        _ definition: JobDefinition, ifVersion: Int?
+        _ definition: JobDefinition,
+        ifVersion: Int?
     ) async throws(OperationError) -> (JobView, isNew: Bool) {
         let current = try current()
         let name = definition.name
@@ -121,13 +147,19 @@ extension NodeOperations {
 
     private func stale(_ name: JobName, _ found: Int, _ wanted: Int) -> OperationError {
         OperationError(
-            .staleVersion, code: "E2005", "\(name) is at version \(found), not \(wanted)",
-            hint: "read it again and apply the change to what it says now")
+            .staleVersion,
+            code: "E2005",
+            "\(name) is at version \(found), not \(wanted)",
+            hint: "read it again and apply the change to what it says now"
+        )
     }
 
     /// T1e of a job without dependencies.
     private func edit(
-        _ known: KnownJob, _ definition: JobDefinition, _ ifVersion: Int?, _ current: NodeContext.Current
+        _ known: KnownJob,
+        _ definition: JobDefinition,
+        _ ifVersion: Int?,
+        _ current: NodeContext.Current
     ) async throws(OperationError) -> JobView {
         try await storing {
             var known = known
@@ -136,7 +168,8 @@ extension NodeOperations {
                 let now = SystemClock.now()
                 do {
                     _ = try await current.session.multi(
-                        JobOperations.replace(known, with: definition, layout, now: now))
+                        JobOperations.replace(known, with: definition, layout, now: now)
+                    )
                     var view = known.view
                     view.version += 1
                     view.storedAt = now
@@ -153,7 +186,9 @@ extension NodeOperations {
                     if let ifVersion, again.job.version != ifVersion {
                         throw stale(name, again.job.version, ifVersion)
                     }
-                    guard again.owner != known.owner || again.job.version != known.job.version else { throw error }
+                    guard again.owner != known.owner || again.job.version != known.job.version else {
+                        throw error
+                    }
                     known = again
                 }
             }
@@ -172,18 +207,28 @@ extension NodeOperations {
         let current = try current()
         guard let known = try await storing({ try await current.jobs.job(name) }) else {
             throw OperationError(
-                .notFound, code: "E2003", "there is no job \(name)", hint: "`skyfire list jobs` shows what there is")
+                .notFound,
+                code: "E2003",
+                "there is no job \(name)",
+                hint: "`skyfire list jobs` shows what there is"
+            )
         }
         return known.view
     }
 
-    package func jobs(prefix: String?, cursor: String?, limit: Int) async throws(OperationError) -> Page<JobView> {
+    package func jobs(
+        prefix: String?,
+        cursor: String?,
+        limit: Int
+    ) async throws(OperationError) -> Page<JobView> {
         let mirror = try mirror()
         return try await storing { try await mirror.jobs(prefix: prefix, cursor: cursor, limit: limit) }
     }
 
     package func upcoming(
-        from: WallTime, through: WallTime, limit: Int
+        from: WallTime,
+        through: WallTime,
+        limit: Int
     ) async throws(OperationError) -> [UpcomingRun] {
         let mirror = try mirror()
         return try await storing {
@@ -214,8 +259,13 @@ extension NodeOperations {
         do throws(CronError) {
             return try JobTimers(
                 StoredJob(
-                    version: job.version, createdAt: job.createdAt, storedAt: job.storedAt,
-                    definition: job.definition), zones: zones)
+                    version: job.version,
+                    createdAt: job.createdAt,
+                    storedAt: job.storedAt,
+                    definition: job.definition
+                ),
+                zones: zones
+            )
         } catch {
             return nil  // a zone that this node does not know: its owner logs it
         }

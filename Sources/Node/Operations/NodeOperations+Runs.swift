@@ -17,48 +17,72 @@ extension NodeOperations {
         return try await enqueue(known, current, requestID: request.requestID) { record in
             record.manual += 1
             let run = RunID(
-                job: request.job, logicalTime: request.at ?? SystemClock.now().second, suffix: "m\(record.manual)")
+                job: request.job,
+                logicalTime: request.at ?? SystemClock.now().second,
+                suffix: "m\(record.manual)"
+            )
             return QueueEntry(
-                run: run, jobVersion: known.job.version, cause: .manual,
-                priority: known.job.definition.effectivePriority, params: params, queuedAt: SystemClock.now(),
-                traceID: request.traceID ?? SystemClock.randomID(), triggersDownstream: request.triggersDownstream,
-                waitsForUpstreams: request.waitsForUpstreams)
+                run: run,
+                jobVersion: known.job.version,
+                cause: .manual,
+                priority: known.job.definition.effectivePriority,
+                params: params,
+                queuedAt: SystemClock.now(),
+                traceID: request.traceID ?? SystemClock.randomID(),
+                triggersDownstream: request.triggersDownstream,
+                waitsForUpstreams: request.waitsForUpstreams
+            )
         }
     }
 
     private func checked(
-        _ params: [String: String], _ definition: JobDefinition
+        _ params: [String: String],
+        _ definition: JobDefinition
     ) throws(OperationError) -> [String: String] {
         let declared = definition.params ?? [:]
         for (name, value) in params.sorted(by: { $0.key < $1.key }) {
             guard let parameter = declared[name] else {
                 let known = declared.keys.sorted().joined(separator: ", ")
                 throw OperationError(
-                    .invalid, code: "E2001", "job \(definition.name) has no parameter \"\(name)\"",
-                    hint: declared.isEmpty ? "it has none at all" : "it has: \(known)")
+                    .invalid,
+                    code: "E2001",
+                    "job \(definition.name) has no parameter \"\(name)\"",
+                    hint: declared.isEmpty ? "it has none at all" : "it has: \(known)"
+                )
             }
             if let kind = parameter.type, !ParameterValue.isValid(value, kind) {
                 throw OperationError(
-                    .invalid, code: "E1601", "parameter \(name) is \"\(value)\"; expected \(ParameterValue.expectation(kind))")
+                    .invalid,
+                    code: "E1601",
+                    "parameter \(name) is \"\(value)\"; expected \(ParameterValue.expectation(kind))"
+                )
             }
             if let choices = parameter.enum, !choices.contains(value) {
                 throw OperationError(
-                    .invalid, code: "E1601", "parameter \(name) is \"\(value)\"",
-                    hint: "it is one of: \(choices.joined(separator: ", "))")
+                    .invalid,
+                    code: "E1601",
+                    "parameter \(name) is \"\(value)\"",
+                    hint: "it is one of: \(choices.joined(separator: ", "))"
+                )
             }
         }
         for (name, parameter) in declared.sorted(by: { $0.key < $1.key })
         where parameter.default == nil && params[name] == nil {
             throw OperationError(
-                .invalid, code: "E2001", "parameter \(name) has no default and must be given",
-                hint: "add it: -p \(name)=VALUE")
+                .invalid,
+                code: "E2001",
+                "parameter \(name) has no default and must be given",
+                hint: "add it: -p \(name)=VALUE"
+            )
         }
         return params
     }
 
     /// Puts a run into the queue in one `multi` with the job's counters, which also remember the request's id.
     private func enqueue(
-        _ known: KnownJob, _ current: NodeContext.Current, requestID: String?,
+        _ known: KnownJob,
+        _ current: NodeContext.Current,
+        requestID: String?,
         _ make: @Sendable (inout FiredRecord) -> QueueEntry
     ) async throws(OperationError) -> (RunView, isNew: Bool) {
         let name = known.job.definition.name
@@ -99,17 +123,29 @@ extension NodeOperations {
 
     private func checkQueueBound(_ session: any ZnodeSession) async throws {
         let bound = context.configuration.maximumQueueLength
-        guard let stat = try await session.exists(layout.jobQueue), Int(stat.childCount) >= bound else { return }
+        guard let stat = try await session.exists(layout.jobQueue), Int(stat.childCount) >= bound else {
+            return
+        }
         throw OperationError(
-            .saturated, code: "E2007", "the queue is at its bound of \(bound) runs; nothing was stored",
-            hint: "try again later")
+            .saturated,
+            code: "E2007",
+            "the queue is at its bound of \(bound) runs; nothing was stored",
+            hint: "try again later"
+        )
     }
 
     private func view(of entry: QueueEntry) -> RunView {
         RunView(
-            id: entry.run, jobVersion: entry.jobVersion, cause: entry.cause, state: .queued, priority: entry.priority,
-            params: entry.params.isEmpty ? nil : entry.params, queuedAt: entry.queuedAt,
-            tasks: .init(total: 0, byState: [:]), traceID: entry.traceID)
+            id: entry.run,
+            jobVersion: entry.jobVersion,
+            cause: entry.cause,
+            state: .queued,
+            priority: entry.priority,
+            params: entry.params.isEmpty ? nil : entry.params,
+            queuedAt: entry.queuedAt,
+            tasks: .init(total: 0, byState: [:]),
+            traceID: entry.traceID
+        )
     }
 
     // MARK: Reading
@@ -130,7 +166,11 @@ extension NodeOperations {
         let mirror = try mirror()
         if let run = try await storing({ try await mirror.run(id) }) { return run }
         throw OperationError(
-            .notFound, code: "E2003", "there is no run \(id)", hint: "`skyfire list runs` shows what there is")
+            .notFound,
+            code: "E2003",
+            "there is no run \(id)",
+            hint: "`skyfire list runs` shows what there is"
+        )
     }
 
     private func live(_ id: RunID, _ current: NodeContext.Current) async throws -> MirroredRun? {
@@ -146,7 +186,13 @@ extension NodeOperations {
             let names = try await current.session.children(path).compactMap { Int($0) }.sorted()
             for chunk in names { chunks.append(try await current.session.get(layout.chunk(id, chunk)).data) }
             let run = try RunRecordCoding.run(
-                id, job: job, header: header, chunks: chunks, outputs: [:], path: path)
+                id,
+                job: job,
+                header: header,
+                chunks: chunks,
+                outputs: [:],
+                path: path
+            )
             return MirroredRun(run: run.view, tasks: run.taskSummaries)
         } catch let error as StoreError where error.code == .noNode {
             return nil
@@ -165,7 +211,11 @@ extension NodeOperations {
 
     // MARK: Commands
 
-    package func act(_ action: RunAction, on run: RunID, reason: String?) async throws(OperationError) -> RunView {
+    package func act(
+        _ action: RunAction,
+        on run: RunID,
+        reason: String?
+    ) async throws(OperationError) -> RunView {
         let kind: CommandRequest.Kind =
             switch action {
             case .cancel: .cancel(run)
@@ -186,7 +236,12 @@ extension NodeOperations {
     /// Leaves a command in the leader's mailbox and waits for the verdict.
     func command(_ kind: CommandRequest.Kind, reason: String?) async throws(OperationError) {
         let current = try current()
-        let request = CommandRequest(id: SystemClock.randomID(), kind: kind, reason: reason, at: SystemClock.now())
+        let request = CommandRequest(
+            id: SystemClock.randomID(),
+            kind: kind,
+            reason: reason,
+            at: SystemClock.now()
+        )
         let path = layout.command(request.id)
         let verdict: Verdict? = try await storing {
             let data = RecordCoding.encode(CommandRecord(request: request))
@@ -203,12 +258,19 @@ extension NodeOperations {
         do throws(StoreError) {
             try await current.session.delete(path)
         } catch {
-            logger.debug("A command was not removed; the leader sweeps it", metadata: [LogKeys.error: "\(error)"])
+            logger.debug(
+                "A command was not removed; the leader sweeps it",
+                metadata: [LogKeys.error: "\(error)"]
+            )
         }
         guard let verdict else {
             throw OperationError(
-                .unavailable, code: "E2008", "no leader has answered within 15 s",
-                hint: "`skyfire cluster status` shows whether there is one; the command may still be carried out")
+                .unavailable,
+                code: "E2008",
+                "no leader has answered within 15 s",
+                hint:
+                    "`skyfire cluster status` shows whether there is one; the command may still be carried out"
+            )
         }
         guard verdict.isAccepted else {
             let kind: OperationError.Kind =
@@ -223,11 +285,18 @@ extension NodeOperations {
     }
 
     package func repeatRun(
-        _ id: RunID, onlyFailed: Bool, requestID: String?, traceID: String?
+        _ id: RunID,
+        onlyFailed: Bool,
+        requestID: String?,
+        traceID: String?
     ) async throws(OperationError) -> (RunView, isNew: Bool) {
         let old = try await run(id)
         guard old.run.state.isOver else {
-            throw OperationError(.conflict, code: "E2012", "\(id) is \(old.run.state.rawValue); only a run that is over is repeated")
+            throw OperationError(
+                .conflict,
+                code: "E2012",
+                "\(id) is \(old.run.state.rawValue); only a run that is over is repeated"
+            )
         }
         let current = try current()
         guard let known = try await storing({ try await current.jobs.job(id.job) }) else {
@@ -240,30 +309,45 @@ extension NodeOperations {
             for task in old.tasks where task.states.allSatisfy({ $0 == TaskState.succeeded.letter }) {
                 guard known.job.taskIndex(task.id) != nil else { continue }
                 done[task.id] =
-                    attempts.last { $0.task == task.id && $0.state == AttemptOutcome.succeeded.rawValue }?.outputs ?? [:]
+                    attempts.last { $0.task == task.id && $0.state == AttemptOutcome.succeeded.rawValue }?
+                    .outputs ?? [:]
             }
             guard done.count < known.job.tasks.count else {
-                throw OperationError(.conflict, code: "E2012", "every task of \(id) succeeded: there is nothing to retry")
+                throw OperationError(
+                    .conflict,
+                    code: "E2012",
+                    "every task of \(id) succeeded: there is nothing to retry"
+                )
             }
             carried = done
         }
         let (params, tasks) = (old.run.params ?? [:], carried)
         // The job's record holds the keys of all its requests: one key may be used for several runs.
-        let key = requestID.map { "\(id.logicalTime.compact).\(id.suffix) \(onlyFailed ? "retry" : "rerun") \($0)" }
+        let key = requestID.map {
+            "\(id.logicalTime.compact).\(id.suffix) \(onlyFailed ? "retry" : "rerun") \($0)"
+        }
         return try await enqueue(known, current, requestID: key) { record in
             record.repeated += 1
             return QueueEntry(
                 run: RunID(job: id.job, logicalTime: id.logicalTime, suffix: "r\(record.repeated)"),
-                jobVersion: known.job.version, cause: .retry, priority: old.run.priority, params: params,
-                queuedAt: SystemClock.now(), traceID: traceID ?? SystemClock.randomID(), waitsForUpstreams: false,
-                carried: tasks)
+                jobVersion: known.job.version,
+                cause: .retry,
+                priority: old.run.priority,
+                params: params,
+                queuedAt: SystemClock.now(),
+                traceID: traceID ?? SystemClock.randomID(),
+                waitsForUpstreams: false,
+                carried: tasks
+            )
         }
     }
 
     // MARK: Why
 
     package func explain(
-        _ run: RunID, task: TaskID?, isForwarded: Bool
+        _ run: RunID,
+        task: TaskID?,
+        isForwarded: Bool
     ) async throws(OperationError) -> Explanation {
         let current = try current()
         if let leader = current.leader, leader.isLeading {
@@ -273,13 +357,20 @@ extension NodeOperations {
         }
         guard !isForwarded else {
             throw OperationError(
-                .unavailable, code: "E2008", "\(current.worker) was asked as the leader, which it is not at this moment")
+                .unavailable,
+                code: "E2008",
+                "\(current.worker) was asked as the leader, which it is not at this moment"
+            )
         }
         guard let master = try await storing({ try await leaderRecord(current.session) }) else {
             throw OperationError(.unavailable, code: "E2008", "there is no leader at this moment")
         }
         guard master.worker != current.worker else {
-            throw OperationError(.unavailable, code: "E2008", "the leader has just been elected and is reading")
+            throw OperationError(
+                .unavailable,
+                code: "E2008",
+                "the leader has just been elected and is reading"
+            )
         }
         return try await storing {
             let query = task.map { "?task=\($0)" } ?? ""
@@ -293,15 +384,20 @@ extension NodeOperations {
                 }
                 guard response.status == .ok else {
                     throw OperationError(
-                        .unavailable, code: "E2008",
-                        "the leader at \(master.address) answers \(response.status.code); it may have changed")
+                        .unavailable,
+                        code: "E2008",
+                        "the leader at \(master.address) answers \(response.status.code); it may have changed"
+                    )
                 }
                 return try CanonicalJSON.decode(Explanation.self, from: body)
             } catch let error as OperationError {
                 throw error
             } catch {
                 throw OperationError(
-                    .unavailable, code: "E2008", "the leader at \(master.address) does not answer: \(error)")
+                    .unavailable,
+                    code: "E2008",
+                    "the leader at \(master.address) does not answer: \(error)"
+                )
             }
         }
     }
@@ -309,7 +405,10 @@ extension NodeOperations {
     // MARK: Logs
 
     package func logLocation(
-        run: RunID, task: TaskID, partition: Int, attempt: Int
+        run: RunID,
+        task: TaskID,
+        partition: Int,
+        attempt: Int
     ) async throws(OperationError) -> LogLocation {
         let id = AttemptID(run: run, task: task, partition: partition, number: attempt)
         for place in places {
@@ -332,7 +431,10 @@ extension NodeOperations {
         }
         guard let registration else {
             throw OperationError(
-                .unavailable, code: "E2003", "the log is on \(found.worker), which is not there at this moment")
+                .unavailable,
+                code: "E2003",
+                "the log is on \(found.worker), which is not there at this moment"
+            )
         }
         return .node(found.worker, address: registration.address)
     }
@@ -340,7 +442,8 @@ extension NodeOperations {
 
 /// Runs something for a time at most; `nil` when the time is over first.
 private func withDeadline<Value: Sendable>(
-    _ limit: Duration, _ body: @escaping @Sendable () async throws -> Value?
+    _ limit: Duration,
+    _ body: @escaping @Sendable () async throws -> Value?
 ) async throws -> Value? {
     try await withThrowingTaskGroup(of: Value?.self) { group in
         group.addTask { try await body() }

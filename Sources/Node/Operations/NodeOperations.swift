@@ -31,8 +31,11 @@ package struct NodeOperations: ClusterOperations {
     func current() throws(OperationError) -> NodeContext.Current {
         guard let current = context.current, current.session.state == .connected else {
             throw OperationError(
-                .unavailable, code: "E2009", "this node has no contact with the store",
-                hint: "try again in a moment, or ask another node")
+                .unavailable,
+                code: "E2009",
+                "this node has no contact with the store",
+                hint: "try again in a moment, or ask another node"
+            )
         }
         return current
     }
@@ -60,15 +63,22 @@ package struct NodeOperations: ClusterOperations {
             throw OperationError(.unavailable, code: "E2010", "the mirror does not answer: \(error)")
         } catch {
             logger.error("An operation failed", metadata: [LogKeys.error: "\(error)"])
-            throw OperationError(.unavailable, code: "E2009", "the store holds something unexpected; see this node's log")
+            throw OperationError(
+                .unavailable,
+                code: "E2009",
+                "the store holds something unexpected; see this node's log"
+            )
         }
     }
 
     static func operationError(_ error: StoreError) -> OperationError {
         if error.isOutcomeUnknown {
             return OperationError(
-                .unknownOutcome, code: "E2011", "the connection broke before the answer came",
-                hint: "ask again with the same request id: what was done is not done twice")
+                .unknownOutcome,
+                code: "E2011",
+                "the connection broke before the answer came",
+                hint: "ask again with the same request id: what was done is not done twice"
+            )
         }
         return switch error.code {
         case .throttled:
@@ -89,22 +99,37 @@ package struct NodeOperations: ClusterOperations {
             let master = try await leaderRecord(current.session)
             var views: [WorkerView] = []
             for (id, found) in try await census.registrations().sorted(by: { $0.key < $1.key }) {
-                views.append(try await view(id, found.registration, isLeader: master?.worker == id, current.session))
+                views.append(
+                    try await view(id, found.registration, isLeader: master?.worker == id, current.session)
+                )
             }
             return views
         }
     }
 
     private func view(
-        _ id: WorkerID, _ registration: WorkerRegistration, isLeader: Bool, _ session: any ZnodeSession
+        _ id: WorkerID,
+        _ registration: WorkerRegistration,
+        isLeader: Bool,
+        _ session: any ZnodeSession
     ) async throws -> WorkerView {
         let resources: ResourceReport? = try await optional(session, layout.resources(id))
         let jobs = try await session.exists(layout.jobs(of: id))?.childCount ?? 0
         var view = WorkerView(
-            id: id, state: registration.isDraining ? "draining" : "ready", address: registration.address,
-            version: registration.version, tzdata: registration.tzdata, pool: registration.pool,
-            labels: registration.labels, startedAt: registration.startedAt, slots: registration.slots,
-            running: resources?.running ?? 0, jobs: Int(jobs), cpuCount: registration.cpuCount, isLeader: isLeader)
+            id: id,
+            state: registration.isDraining ? "draining" : "ready",
+            address: registration.address,
+            version: registration.version,
+            tzdata: registration.tzdata,
+            pool: registration.pool,
+            labels: registration.labels,
+            startedAt: registration.startedAt,
+            slots: registration.slots,
+            running: resources?.running ?? 0,
+            jobs: Int(jobs),
+            cpuCount: registration.cpuCount,
+            isLeader: isLeader
+        )
         view.cpuLoad = resources?.cpuLoad
         view.loadAverage = resources?.loadAverage
         view.memoryTotalBytes = resources?.memoryTotalBytes
@@ -136,14 +161,26 @@ package struct NodeOperations: ClusterOperations {
             let status =
                 beat.data.isEmpty
                 ? nil
-                : try RecordCoding.decode(ClusterStatusRecord.self, from: beat.data, path: layout.clusterStatus)
+                : try RecordCoding.decode(
+                    ClusterStatusRecord.self,
+                    from: beat.data,
+                    path: layout.clusterStatus
+                )
             let workers = try await current.session.children(layout.workers)
             let queue = try await current.session.exists(layout.jobQueue)
             return ClusterView(
-                id: context.clusterID ?? "", mode: mode, isPaused: context.configuration.isPaused,
-                leader: master?.worker, leaderAddress: master?.address, term: term?.term, workers: workers.count,
-                queued: Int(queue?.childCount ?? 0), oldestQueuedAt: status?.oldestQueuedAt,
-                mirror: await context.mirror?.health() ?? "ok", version: version)
+                id: context.clusterID ?? "",
+                mode: mode,
+                isPaused: context.configuration.isPaused,
+                leader: master?.worker,
+                leaderAddress: master?.address,
+                term: term?.term,
+                workers: workers.count,
+                queued: Int(queue?.childCount ?? 0),
+                oldestQueuedAt: status?.oldestQueuedAt,
+                mirror: await context.mirror?.health() ?? "ok",
+                version: version
+            )
         }
     }
 
@@ -157,24 +194,34 @@ package struct NodeOperations: ClusterOperations {
     package func setDraining(_ worker: WorkerID, _ isDraining: Bool) async throws(OperationError) {
         let current = try current()
         let stat = try await storing { try await current.session.exists(layout.worker(worker)) }
-        guard stat != nil else { throw OperationError(.notFound, code: "E2003", "there is no worker \(worker)") }
+        guard stat != nil else {
+            throw OperationError(.notFound, code: "E2003", "there is no worker \(worker)")
+        }
         try await configure { configuration in
             configuration.draining.removeAll { $0 == worker }
             if isDraining { configuration.draining.append(worker) }
         }
     }
 
-    private func configure(_ change: @Sendable (inout ClusterConfiguration) -> Void) async throws(OperationError) {
+    private func configure(
+        _ change: @Sendable (inout ClusterConfiguration) -> Void
+    ) async throws(OperationError) {
         let current = try current()
         try await storing {
             while true {
                 let znode = try await current.session.get(layout.configs)
                 var configuration = try RecordCoding.decode(
-                    ClusterConfiguration.self, from: znode.data, path: layout.configs)
+                    ClusterConfiguration.self,
+                    from: znode.data,
+                    path: layout.configs
+                )
                 change(&configuration)
                 do {
                     _ = try await current.session.set(
-                        layout.configs, data: RecordCoding.encode(configuration), version: znode.stat.version)
+                        layout.configs,
+                        data: RecordCoding.encode(configuration),
+                        version: znode.stat.version
+                    )
                     return
                 } catch let error as StoreError where error.code == .badVersion {
                     continue

@@ -18,12 +18,15 @@ enum BlockingThread {
         defer { pthread_attr_destroy(&attributes) }
         let context = Unmanaged.passRetained(Body(work))
         let failure = pthread_create(
-            &thread, &attributes,
+            &thread,
+            &attributes,
             { context in
                 // The retain above is taken over here, once. pthread always hands the context back.
                 Unmanaged<Body>.fromOpaque(context!).takeRetainedValue().run()
                 return nil
-            }, context.toOpaque())
+            },
+            context.toOpaque()
+        )
         if failure != 0 { context.takeRetainedValue().run() }
     }
 }

@@ -23,13 +23,17 @@ package final class DataDirectory: Sendable {
         let lockPath = "\(path)/lock"
         let descriptor = open(lockPath, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else {
-            throw DataDirectoryError(description: "cannot open \(lockPath): \(String(cString: strerror(errno)))")
+            throw DataDirectoryError(
+                description: "cannot open \(lockPath): \(String(cString: strerror(errno)))"
+            )
         }
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
             let owner = DataDirectory.read(lockPath)?.trimmed ?? ""
             close(descriptor)
             throw DataDirectoryError(
-                description: "\(path) is in use by pid \(owner.isEmpty ? "?" : owner); give another one with --data")
+                description:
+                    "\(path) is in use by pid \(owner.isEmpty ? "?" : owner); give another one with --data"
+            )
         }
         ftruncate(descriptor, 0)
         let text = "\(getpid())\n"
@@ -120,13 +124,17 @@ package final class DataDirectory: Sendable {
         let temporary = "\(path)/\(name).new"
         let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else {
-            throw DataDirectoryError(description: "cannot write \(temporary): \(String(cString: strerror(errno)))")
+            throw DataDirectoryError(
+                description: "cannot write \(temporary): \(String(cString: strerror(errno)))"
+            )
         }
         let written = text.withCString { Glibc.write(descriptor, $0, strlen($0)) }
         let isSynced = fsync(descriptor) == 0
         close(descriptor)
         guard written == text.utf8.count, isSynced, rename(temporary, "\(path)/\(name)") == 0 else {
-            throw DataDirectoryError(description: "cannot write \(path)/\(name): \(String(cString: strerror(errno)))")
+            throw DataDirectoryError(
+                description: "cannot write \(path)/\(name): \(String(cString: strerror(errno)))"
+            )
         }
     }
 }

@@ -14,15 +14,14 @@ struct Registration: Sendable {
     /// Registers in one `multi`. A registration that an earlier session of this node left is replaced: the data
     /// directory's lock says that no other process can own it.
     func register(resources: ResourceReport) async throws {
-        for path in [layout.jobs(of: worker), layout.assign(worker)] where record.takesWork {
-            do throws(StoreError) {
-                _ = try await session.create(path)
-            } catch {
-                guard error.code == .nodeExists else { throw error }
-            }
-        }
         while true {
             var operations: [StoreOperation] = []
+            // The leader removes these when the worker is given up: they come with the registration or not at all.
+            for path in [layout.jobs(of: worker), layout.assign(worker)] where record.takesWork {
+                operations.append(
+                    try await session.exists(path) == nil ? .create(path, data: []) : .check(path)
+                )
+            }
             for (path, data) in [
                 (layout.worker(worker), RecordCoding.encode(record)),
                 (layout.resources(worker), RecordCoding.encode(resources)),
@@ -68,12 +67,18 @@ struct Registration: Sendable {
     }
 
     /// Follows the cluster's configuration: pause, and whether this node is to drain.
-    func followConfiguration(_ context: NodeContext, onDraining: @Sendable (Bool) async throws -> Void) async throws {
+    func followConfiguration(
+        _ context: NodeContext,
+        onDraining: @Sendable (Bool) async throws -> Void
+    ) async throws {
         var wasDraining = false
         for try await znode in session.updates(of: layout.configs) {
             guard let znode else { continue }
             let configuration = try RecordCoding.decode(
-                ClusterConfiguration.self, from: znode.data, path: layout.configs)
+                ClusterConfiguration.self,
+                from: znode.data,
+                path: layout.configs
+            )
             context.set(configuration: configuration)
             let isDraining = configuration.draining.contains(worker) || context.isDraining
             if isDraining != wasDraining {

@@ -25,11 +25,19 @@ package struct ResourceProbe: Sendable {
         var disk = statvfs()
         let hasDisk = statvfs(directory, &disk) == 0
         let load =
-            DataDirectory.read("/proc/loadavg", limit: 200)?.split(separator: " ").first.flatMap { Double($0) } ?? 0
+            DataDirectory.read("/proc/loadavg", limit: 200)?.split(separator: " ").first.flatMap {
+                Double($0)
+            } ?? 0
         return ResourceReport(
-            cpuLoad: (share * 1000).rounded() / 1000, loadAverage: load, memoryTotalBytes: memory.total,
-            memoryFreeBytes: memory.free, diskTotalBytes: hasDisk ? Int64(disk.f_blocks) * Int64(disk.f_frsize) : 0,
-            diskFreeBytes: hasDisk ? Int64(disk.f_bavail) * Int64(disk.f_frsize) : 0, running: running, beat: beat)
+            cpuLoad: (share * 1000).rounded() / 1000,
+            loadAverage: load,
+            memoryTotalBytes: memory.total,
+            memoryFreeBytes: memory.free,
+            diskTotalBytes: hasDisk ? Int64(disk.f_blocks) * Int64(disk.f_frsize) : 0,
+            diskFreeBytes: hasDisk ? Int64(disk.f_bavail) * Int64(disk.f_frsize) : 0,
+            running: running,
+            beat: beat
+        )
     }
 
     private static func processorTicks() -> (busy: UInt64, total: UInt64) {

@@ -7,21 +7,30 @@ import Coordination
 /// A duty begins by reading what there is, so that after a broken connection it can simply begin anew. An error that
 /// is not the store's is logged, and the duty begins again after a second: a duty never ends by itself.
 func keepDoing(
-    _ step: String, in session: any ZnodeSession, logger: Logger, _ duty: @Sendable () async throws -> Void
+    _ step: String,
+    in session: any ZnodeSession,
+    logger: Logger,
+    _ duty: @Sendable () async throws -> Void
 ) async {
     while !Task.isCancelled, !session.state.isOver {
         do {
             try await duty()
             return
-        } catch let error as StoreError where error.isRetriable || error.isOutcomeUnknown || error.isSessionOver {
+        } catch let error as StoreError
+            where error.isRetriable || error.isOutcomeUnknown || error.isSessionOver
+        {
             logger.debug(
                 "A duty lost contact and begins again",
-                metadata: [LogKeys.step: "\(step)", LogKeys.error: "\(error)"])
+                metadata: [LogKeys.step: "\(step)", LogKeys.error: "\(error)"]
+            )
             guard await session.waitUntilConnected() else { return }
         } catch is CancellationError {
             return
         } catch {
-            logger.error("A duty failed and begins again", metadata: [LogKeys.step: "\(step)", LogKeys.error: "\(error)"])
+            logger.error(
+                "A duty failed and begins again",
+                metadata: [LogKeys.step: "\(step)", LogKeys.error: "\(error)"]
+            )
             guard await pause(.seconds(1)) else { return }
         }
     }

@@ -16,7 +16,10 @@ struct WorkerCensus: Sendable {
                     do {
                         let znode = try await session.get(layout.worker(id))
                         let registration = try RecordCoding.decode(
-                            WorkerRegistration.self, from: znode.data, path: layout.worker(id))
+                            WorkerRegistration.self,
+                            from: znode.data,
+                            path: layout.worker(id)
+                        )
                         return (id, registration, znode.stat.version)
                     } catch let error as StoreError where error.code == .noNode {
                         return nil
@@ -24,7 +27,9 @@ struct WorkerCensus: Sendable {
                 }
             }
             var found: [WorkerID: (WorkerRegistration, Int32)] = [:]
-            for try await each in group { if let (id, registration, version) = each { found[id] = (registration, version) } }
+            for try await each in group {
+                if let (id, registration, version) = each { found[id] = (registration, version) }
+            }
             return found
         }
     }

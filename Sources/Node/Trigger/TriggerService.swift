@@ -32,8 +32,12 @@ package final class TriggerService: Sendable {
     private let changed = Signal()
 
     package init(
-        worker: WorkerID, session: any ZnodeSession, layout: ZnodeLayout, zones: TimeZoneDatabase,
-        permission: any FiringPermission, logger: Logger
+        worker: WorkerID,
+        session: any ZnodeSession,
+        layout: ZnodeLayout,
+        zones: TimeZoneDatabase,
+        permission: any FiringPermission,
+        logger: Logger
     ) {
         self.worker = worker
         self.session = session
@@ -105,7 +109,9 @@ package final class TriggerService: Sendable {
                 firedVersion = mark.stat.version
             } catch {
                 logger.error(
-                    "A definition cannot be read", metadata: [LogKeys.job: "\(name)", LogKeys.error: "\(error)"])
+                    "A definition cannot be read",
+                    metadata: [LogKeys.job: "\(name)", LogKeys.error: "\(error)"]
+                )
                 return
             }
         } catch {
@@ -118,7 +124,8 @@ package final class TriggerService: Sendable {
         } catch {
             logger.error(
                 "A trigger cannot be understood here; the job does not fire",
-                metadata: [LogKeys.job: "\(name)", LogKeys.error: "\(error)"])
+                metadata: [LogKeys.job: "\(name)", LogKeys.error: "\(error)"]
+            )
             return
         }
         // The triggers of a new version count from when it was stored.
@@ -156,6 +163,8 @@ package final class TriggerService: Sendable {
     /// T2.
     private func fire(_ firing: Firing) async {
         let now = SystemClock.now()
+        // Runs that were found to exist: their mark alone is behind.
+        var existing: Set<UnixTime> = []
         while true {
             guard let (record, version) = timers.withLock({ $0.marks[firing.job] }) else { return }
             var next = record
@@ -164,10 +173,16 @@ package final class TriggerService: Sendable {
                 .check(layout.job(firing.job, version: firing.version, owner: worker)),
                 .set(layout.fired(firing.job), data: RecordCoding.encode(next), version: version),
             ]
-            for due in firing.runs {
+            for due in firing.runs where due.logicalTime > record.mark && !existing.contains(due.logicalTime)
+            {
                 var entry = QueueEntry(
-                    run: RunID(job: firing.job, logicalTime: due.logicalTime), jobVersion: firing.version,
-                    cause: .schedule, priority: firing.priority, queuedAt: now, traceID: SystemClock.randomID())
+                    run: RunID(job: firing.job, logicalTime: due.logicalTime),
+                    jobVersion: firing.version,
+                    cause: .schedule,
+                    priority: firing.priority,
+                    queuedAt: now,
+                    traceID: SystemClock.randomID()
+                )
                 entry.suppression = due.suppression
                 operations.append(.create(layout.queueEntry(entry.run), data: RecordCoding.encode(entry)))
             }
@@ -189,13 +204,13 @@ package final class TriggerService: Sendable {
                     // This node's own commit whose reply was lost, or a manual run that counted: read it again.
                     guard await refreshMark(firing) else { return }
                 case (.nodeExists, _):
-                    // The run exists already: the mark alone is behind.
-                    guard await advanceMarkOnly(firing, next, version) else { return }
-                    return
+                    guard let run = error.path.flatMap({ RunID($0.name) }) else { return }
+                    existing.insert(run.logicalTime)
                 default:
                     logger.error(
                         "A firing could not be committed",
-                        metadata: [LogKeys.job: "\(firing.job)", LogKeys.error: "\(error)"])
+                        metadata: [LogKeys.job: "\(firing.job)", LogKeys.error: "\(error)"]
+                    )
                     let later = SystemClock.now().second.adding(seconds: 1)
                     timers.withLock { $0.core.postponed(firing.job, until: later) }
                     changed.notify()
@@ -234,22 +249,10 @@ package final class TriggerService: Sendable {
             } catch {
                 logger.error(
                     "The fired mark cannot be read",
-                    metadata: [LogKeys.job: "\(firing.job)", LogKeys.error: "\(error)"])
+                    metadata: [LogKeys.job: "\(firing.job)", LogKeys.error: "\(error)"]
+                )
                 return false
             }
         }
-    }
-
-    private func advanceMarkOnly(_ firing: Firing, _ record: FiredRecord, _ version: Int32) async -> Bool {
-        do throws(StoreError) {
-            let stat = try await session.set(
-                layout.fired(firing.job), data: RecordCoding.encode(record), version: version)
-            settle(firing, record, stat.version)
-        } catch {
-            let later = SystemClock.now().second.adding(seconds: 1)
-            timers.withLock { $0.core.postponed(firing.job, until: later) }
-            changed.notify()
-        }
-        return true
     }
 }

@@ -5,7 +5,11 @@ import Cron
 /// What an attempt's process sees in its environment.
 enum AttemptEnvironment {
     static func variables(
-        _ attempt: AttemptID, _ assignment: Assignment, token: Int64, worker: WorkerID, outputFile: String,
+        _ attempt: AttemptID,
+        _ assignment: Assignment,
+        token: Int64,
+        worker: WorkerID,
+        outputFile: String,
         workingDirectory: String
     ) -> [String: String] {
         var variables = inherited
@@ -67,7 +71,9 @@ package enum OutputFile {
             outputs[name] = String(line[line.index(after: equals)...])
             size += line.utf8.count
             guard size <= AssignmentBuilder.maximumOutputBytes else {
-                return .failure(OutputError("the outputs are larger than \(AssignmentBuilder.maximumOutputBytes) bytes"))
+                return .failure(
+                    OutputError("the outputs are larger than \(AssignmentBuilder.maximumOutputBytes) bytes")
+                )
             }
         }
         return .success(outputs)

@@ -34,7 +34,8 @@ package final class AttemptRunner: Sendable {
         for swept in journal.sweep() {
             logger.warning(
                 "Ended a process that an earlier life of this node left running",
-                metadata: [LogKeys.attempt: "\(swept.id)", LogKeys.count: "\(swept.killedPIDs.count)"])
+                metadata: [LogKeys.attempt: "\(swept.id)", LogKeys.count: "\(swept.killedPIDs.count)"]
+            )
         }
         (supervisor, processEvents) = try ProcessSupervisor.streaming(journal: journal)
         (ends, endsContinuation) = AsyncStream.makeStream(bufferingPolicy: .unbounded)
@@ -46,15 +47,23 @@ package final class AttemptRunner: Sendable {
         for await event in processEvents {
             switch event {
             case .started(let start):
-                live.withLock { $0[start.id]?.startedAt = WallTime(milliseconds: start.startedAtMilliseconds) }
+                live.withLock {
+                    $0[start.id]?.startedAt = WallTime(milliseconds: start.startedAtMilliseconds)
+                }
             case .lingering(let id, let pids):
                 logger.warning(
-                    "Processes withstand KILL", metadata: [LogKeys.attempt: "\(id)", LogKeys.count: "\(pids.count)"])
+                    "Processes withstand KILL",
+                    metadata: [LogKeys.attempt: "\(id)", LogKeys.count: "\(pids.count)"]
+                )
             case .spawnFailed(let failure):
                 finish(failure.id) { live in
                     AttemptEnd(
-                        outcome: failure.step == .resources || failure.step == .closing ? .refused : .systemFailed,
-                        startedAt: live.startedAt, endedAt: SystemClock.now(), reason: failure.message)
+                        outcome: failure.step == .resources || failure.step == .closing
+                            ? .refused : .systemFailed,
+                        startedAt: live.startedAt,
+                        endedAt: SystemClock.now(),
+                        reason: failure.message
+                    )
                 }
             case .ended(let exit):
                 finish(exit.id) { live in self.end(of: exit, live) }
@@ -65,7 +74,10 @@ package final class AttemptRunner: Sendable {
 
     /// Does all that can be done before the start is committed.
     package func prepare(
-        _ attempt: AttemptID, _ assignment: Assignment, token: Int64, worker: WorkerID
+        _ attempt: AttemptID,
+        _ assignment: Assignment,
+        token: Int64,
+        worker: WorkerID
     ) throws(ProcessError) {
         let run = directory.runDirectory(attempt.run)
         let workingDirectory = "\(run)/work"
@@ -76,14 +88,22 @@ package final class AttemptRunner: Sendable {
         live.withLock { $0[id] = Live(attempt: attempt, assignment: assignment, outputFile: outputFile) }
         guard case .command(let argv) = assignment.action else { return }
         let request = ProcessRequest(
-            id: id, arguments: argv,
+            id: id,
+            arguments: argv,
             environment: AttemptEnvironment.variables(
-                attempt, assignment, token: token, worker: worker, outputFile: outputFile,
-                workingDirectory: workingDirectory),
+                attempt,
+                assignment,
+                token: token,
+                worker: worker,
+                outputFile: outputFile,
+                workingDirectory: workingDirectory
+            ),
             workingDirectory: assignment.workingDirectory ?? workingDirectory,
             logDirectory: directory.logDirectory(attempt),
-            timeout: assignment.timeoutMilliseconds.map { .milliseconds($0) }, stopPolicy: policy(assignment),
-            boundaryVariable: "SKYFIRE_OUTPUT")
+            timeout: assignment.timeoutMilliseconds.map { .milliseconds($0) },
+            stopPolicy: policy(assignment),
+            boundaryVariable: "SKYFIRE_OUTPUT"
+        )
         do throws(ProcessError) {
             try supervisor.prepare(request)
         } catch {
@@ -103,7 +123,9 @@ package final class AttemptRunner: Sendable {
             let log = AttemptLog(directory: directory.logDirectory(attempt))
             live.withLock { $0[id]?.startedAt = SystemClock.now() }
             // The call's task is owned by `live`, which ends it; nothing of it outlives its entry there.
-            let call = Task { await self.call(action, id: id, timeout: assignment.timeoutMilliseconds, log: log) }
+            let call = Task {
+                await self.call(action, id: id, timeout: assignment.timeoutMilliseconds, log: log)
+            }
             live.withLock { $0[id]?.call = call }
         }
     }
@@ -139,7 +161,8 @@ package final class AttemptRunner: Sendable {
         ]
         return StopPolicy(
             signal: signals[assignment.killSignal] ?? SIGTERM,
-            grace: .milliseconds(assignment.killGraceMilliseconds))
+            grace: .milliseconds(assignment.killGraceMilliseconds)
+        )
     }
 
     private func finish(_ id: String, _ make: (Live) -> AttemptEnd) {
@@ -150,8 +173,10 @@ package final class AttemptRunner: Sendable {
 
     private func end(of exit: ProcessExit, _ live: Live) -> AttemptEnd {
         var end = AttemptEnd(
-            outcome: .failed, startedAt: WallTime(milliseconds: exit.startedAtMilliseconds),
-            endedAt: WallTime(milliseconds: exit.endedAtMilliseconds))
+            outcome: .failed,
+            startedAt: WallTime(milliseconds: exit.startedAtMilliseconds),
+            endedAt: WallTime(milliseconds: exit.endedAtMilliseconds)
+        )
         switch exit.outcome {
         case .exited(let code):
             end.exitCode = Int(code)
@@ -186,7 +211,10 @@ package final class AttemptRunner: Sendable {
     // MARK: HTTP calls
 
     private func call(
-        _ action: Assignment.HTTPAction, id: String, timeout: Int64?, log: AttemptLog
+        _ action: Assignment.HTTPAction,
+        id: String,
+        timeout: Int64?,
+        log: AttemptLog
     ) async {
         let outcome: AttemptOutcome
         let reason: String?
@@ -203,7 +231,13 @@ package final class AttemptRunner: Sendable {
             // The body is shown, not needed: the first 64 KiB of it.
             var left = 64 * 1024
             for try await part in response.body {
-                write(String(buffer: part.getSlice(at: part.readerIndex, length: min(left, part.readableBytes)) ?? part), to: log)
+                write(
+                    String(
+                        buffer: part.getSlice(at: part.readerIndex, length: min(left, part.readableBytes))
+                            ?? part
+                    ),
+                    to: log
+                )
                 left -= part.readableBytes
                 if left <= 0 { break }
             }
@@ -219,7 +253,12 @@ package final class AttemptRunner: Sendable {
         }
         log.end()
         finish(id) { live in
-            AttemptEnd(outcome: outcome, startedAt: live.startedAt, endedAt: SystemClock.now(), reason: reason)
+            AttemptEnd(
+                outcome: outcome,
+                startedAt: live.startedAt,
+                endedAt: SystemClock.now(),
+                reason: reason
+            )
         }
     }
 

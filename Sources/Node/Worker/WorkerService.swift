@@ -29,7 +29,13 @@ package final class WorkerService: Sendable {
     private let logger: Logger
     private let work = Mutex(Work())
 
-    package init(worker: WorkerID, incarnation: String, layout: ZnodeLayout, runner: AttemptRunner, logger: Logger) {
+    package init(
+        worker: WorkerID,
+        incarnation: String,
+        layout: ZnodeLayout,
+        runner: AttemptRunner,
+        logger: Logger
+    ) {
         self.worker = worker
         self.incarnation = incarnation
         self.layout = layout
@@ -105,7 +111,10 @@ package final class WorkerService: Sendable {
         case .finish(let attempt, let end): await finish(attempt, end, desk)
         case .stop(let attempt, let mode): runner.stop(attempt, mode)
         case .abandon(let attempt):
-            logger.warning("An attempt was taken away; its process is ended", metadata: [LogKeys.attempt: "\(attempt)"])
+            logger.warning(
+                "An attempt was taken away; its process is ended",
+                metadata: [LogKeys.attempt: "\(attempt)"]
+            )
             runner.stop(attempt, .kill)
         case .deleteKill(let attempt):
             await retrying(desk) { () throws(StoreError) in
@@ -125,7 +134,8 @@ package final class WorkerService: Sendable {
                 try await body()
                 return
             } catch {
-                guard error.isRetriable || error.isOutcomeUnknown, await desk.session.waitUntilConnected() else {
+                guard error.isRetriable || error.isOutcomeUnknown, await desk.session.waitUntilConnected()
+                else {
                     if !error.isSessionOver {
                         logger.error("A request failed", metadata: [LogKeys.error: "\(error)"])
                     }
@@ -173,7 +183,10 @@ package final class WorkerService: Sendable {
             do {
                 mode = try RecordCoding.decode(KillMode.self, from: data, path: path)
             } catch {
-                self.logger.error("A kill request cannot be read; it kills at once", metadata: [LogKeys.error: "\(error)"])
+                self.logger.error(
+                    "A kill request cannot be read; it kills at once",
+                    metadata: [LogKeys.error: "\(error)"]
+                )
             }
             let wanted = mode
             self.perform { $0.killRequested(attempt, wanted) }
@@ -188,7 +201,11 @@ package final class WorkerService: Sendable {
                 $0.ended(
                     attempt,
                     AttemptEnd(
-                        outcome: .systemFailed, endedAt: SystemClock.now(), reason: "the assignment cannot be read"))
+                        outcome: .systemFailed,
+                        endedAt: SystemClock.now(),
+                        reason: "the assignment cannot be read"
+                    )
+                )
             }
             return
         }
@@ -197,7 +214,10 @@ package final class WorkerService: Sendable {
         } catch {
             let outcome: AttemptOutcome = error.isRetriable ? .refused : .systemFailed
             perform {
-                $0.ended(attempt, AttemptEnd(outcome: outcome, endedAt: SystemClock.now(), reason: "\(error)"))
+                $0.ended(
+                    attempt,
+                    AttemptEnd(outcome: outcome, endedAt: SystemClock.now(), reason: "\(error)")
+                )
             }
             return
         }
@@ -214,7 +234,9 @@ package final class WorkerService: Sendable {
             } catch {
                 perform {
                     $0.ended(
-                        attempt, AttemptEnd(outcome: .systemFailed, endedAt: SystemClock.now(), reason: "\(error)"))
+                        attempt,
+                        AttemptEnd(outcome: .systemFailed, endedAt: SystemClock.now(), reason: "\(error)")
+                    )
                 }
                 return
             }
@@ -225,8 +247,11 @@ package final class WorkerService: Sendable {
                 $0.ended(
                     attempt,
                     AttemptEnd(
-                        outcome: .lost, endedAt: SystemClock.now(),
-                        reason: "an earlier incarnation of the worker started it"))
+                        outcome: .lost,
+                        endedAt: SystemClock.now(),
+                        reason: "an earlier incarnation of the worker started it"
+                    )
+                )
             }
         case .gone:
             runner.discard(attempt)
@@ -244,9 +269,14 @@ package final class WorkerService: Sendable {
         let report = ReportCoding.started(attempt, at: now)
         let operations: [StoreOperation] = [
             .set(
-                path, data: RecordCoding.encode(StartRecord(incarnation: incarnation, startedAt: now)), version: 0),
+                path,
+                data: RecordCoding.encode(StartRecord(incarnation: incarnation, startedAt: now)),
+                version: 0
+            ),
             .create(
-                layout.status(bucket: ZnodeLayout.bucket(of: worker)).child(report.name), data: report.data),
+                layout.status(bucket: ZnodeLayout.bucket(of: worker)).child(report.name),
+                data: report.data
+            ),
         ]
         while true {
             do throws(StoreError) {
@@ -263,7 +293,8 @@ package final class WorkerService: Sendable {
                 default:
                     logger.error(
                         "A start could not be committed",
-                        metadata: [LogKeys.attempt: "\(attempt)", LogKeys.error: "\(error)"])
+                        metadata: [LogKeys.attempt: "\(attempt)", LogKeys.error: "\(error)"]
+                    )
                     return .gone
                 }
             }
@@ -277,7 +308,8 @@ package final class WorkerService: Sendable {
                 let record = try RecordCoding.decode(StartRecord.self, from: znode.data, path: path)
                 return record.incarnation == incarnation ? .started : .startedByAnother
             } catch let error as StoreError {
-                guard error.isRetriable || error.isOutcomeUnknown, await desk.session.waitUntilConnected() else {
+                guard error.isRetriable || error.isOutcomeUnknown, await desk.session.waitUntilConnected()
+                else {
                     return .gone
                 }
             } catch {
@@ -308,7 +340,9 @@ package final class WorkerService: Sendable {
                     // Taken away by the leader, or finished by a commit whose reply was lost. Either way the leader
                     // knows; a result that came too late is no result.
                     logger.notice(
-                        "A result came too late or twice", metadata: [LogKeys.attempt: "\(attempt)"])
+                        "A result came too late or twice",
+                        metadata: [LogKeys.attempt: "\(attempt)"]
+                    )
                     break
                 }
                 if error.code == .tooLarge {
@@ -319,12 +353,14 @@ package final class WorkerService: Sendable {
                     let replacement = ReportCoding.ended(attempt, smaller)
                     operations[1] = .create(
                         layout.status(bucket: ZnodeLayout.bucket(of: worker)).child(replacement.name),
-                        data: replacement.data)
+                        data: replacement.data
+                    )
                     continue
                 }
                 logger.error(
                     "A finish could not be committed",
-                    metadata: [LogKeys.attempt: "\(attempt)", LogKeys.error: "\(error)"])
+                    metadata: [LogKeys.attempt: "\(attempt)", LogKeys.error: "\(error)"]
+                )
                 return
             }
         }

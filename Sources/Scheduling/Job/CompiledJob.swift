@@ -33,7 +33,7 @@ package final class CompiledJob: Sendable {
         for (index, task) in definition.tasks.enumerated() { indices[task.id] = index }
         self.indices = indices
         var successors = [[Int]](repeating: [], count: definition.tasks.count)
-        var needs = [[Int]]()
+        var needs: [[Int]] = []
         for (index, task) in definition.tasks.enumerated() {
             let own = (task.needs ?? []).compactMap { indices[$0] }
             for need in own { successors[need].append(index) }
@@ -43,7 +43,9 @@ package final class CompiledJob: Sendable {
         var next = 0
         for (index, task) in definition.tasks.enumerated() {
             let range = next..<next + task.partitionCount
-            tasks.append(Task(definition: task, needs: needs[index], successors: successors[index], units: range))
+            tasks.append(
+                Task(definition: task, needs: needs[index], successors: successors[index], units: range)
+            )
             next = range.upperBound
         }
         self.tasks = tasks
@@ -65,7 +67,9 @@ package final class CompiledJob: Sendable {
 
     /// The unit of a task's partition, where there is one.
     package func unit(task: TaskID, partition: Int) -> Int? {
-        guard let index = indices[task], partition >= 0, partition < tasks[index].units.count else { return nil }
+        guard let index = indices[task], partition >= 0, partition < tasks[index].units.count else {
+            return nil
+        }
         return tasks[index].units.lowerBound + partition
     }
 }

@@ -95,8 +95,13 @@ package struct TriggerDefinition: Hashable, Sendable, Codable {
     }
 
     package init(
-        cron: String? = nil, zone: String? = nil, seconds: Bool? = nil, dst: DaylightSaving? = nil,
-        every: DurationValue? = nil, from: String? = nil, at: String? = nil
+        cron: String? = nil,
+        zone: String? = nil,
+        seconds: Bool? = nil,
+        dst: DaylightSaving? = nil,
+        every: DurationValue? = nil,
+        from: String? = nil,
+        at: String? = nil
     ) {
         self.cron = cron
         self.zone = zone
@@ -130,7 +135,10 @@ package struct Parameter: Hashable, Sendable, Codable {
     package var description: [String: String]?
 
     package init(
-        type: Kind? = nil, default: String? = nil, enum: [String]? = nil, description: [String: String]? = nil
+        type: Kind? = nil,
+        default: String? = nil,
+        enum: [String]? = nil,
+        description: [String: String]? = nil
     ) {
         self.type = type
         self.default = `default`

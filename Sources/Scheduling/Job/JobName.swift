@@ -25,7 +25,8 @@ package struct JobName: Hashable, Sendable, Comparable, Codable, CustomStringCon
         for part in parts {
             guard NameGrammar.isIdentifier(part, maximumLength: Self.maximumPartLength) else {
                 throw NameError(
-                    "each part of a job name is a letter or digit, then letters, digits, \"_\" or \"-\" (64 at most)")
+                    "each part of a job name is a letter or digit, then letters, digits, \"_\" or \"-\" (64 at most)"
+                )
             }
         }
         guard text.utf8.count <= Self.maximumLength else {
@@ -59,7 +60,8 @@ package struct TaskID: Hashable, Sendable, Comparable, Codable, CustomStringConv
     package init(_ text: String) throws(NameError) {
         guard NameGrammar.isIdentifier(text.utf8, maximumLength: 40) else {
             throw NameError(
-                "a task id is a letter or digit, then letters, digits, \"_\" or \"-\", 40 characters at most")
+                "a task id is a letter or digit, then letters, digits, \"_\" or \"-\", 40 characters at most"
+            )
         }
         description = text
     }
@@ -80,7 +82,9 @@ package struct TaskID: Hashable, Sendable, Comparable, Codable, CustomStringConv
 package enum NameGrammar {
     /// Whether the bytes are a letter or digit followed by letters, digits, `_` or `-`.
     package static func isIdentifier(_ bytes: some Collection<UInt8>, maximumLength: Int) -> Bool {
-        guard let first = bytes.first, isAlphanumeric(first), bytes.count <= maximumLength else { return false }
+        guard let first = bytes.first, isAlphanumeric(first), bytes.count <= maximumLength else {
+            return false
+        }
         return bytes.allSatisfy { isAlphanumeric($0) || $0 == UInt8(ascii: "_") || $0 == UInt8(ascii: "-") }
     }
 

@@ -52,7 +52,8 @@ package struct TaskDefinition: Hashable, Sendable, Codable {
 
         package init(from decoder: any Decoder) throws {
             let container = try decoder.singleValueContainer()
-            if let line = try? container.decode(String.self) {  // try?: a vector is the other form, not an error
+            // try?: the other form is a vector, not an error.
+            if let line = try? container.decode(String.self) {
                 self = .shell(line)
             } else {
                 self = .argv(try container.decode([String].self))
@@ -83,8 +84,12 @@ package struct TaskDefinition: Hashable, Sendable, Codable {
         package var timeout: DurationValue?
 
         package init(
-            method: String? = nil, url: String, headers: [String: String]? = nil, body: String? = nil,
-            expect: [Int]? = nil, timeout: DurationValue? = nil
+            method: String? = nil,
+            url: String,
+            headers: [String: String]? = nil,
+            body: String? = nil,
+            expect: [Int]? = nil,
+            timeout: DurationValue? = nil
         ) {
             self.method = method
             self.url = url
@@ -172,7 +177,10 @@ package struct TaskDefinition: Hashable, Sendable, Codable {
             package var jitter: Double?
 
             package init(
-                kind: Kind? = nil, initial: DurationValue? = nil, max: DurationValue? = nil, jitter: Double? = nil
+                kind: Kind? = nil,
+                initial: DurationValue? = nil,
+                max: DurationValue? = nil,
+                jitter: Double? = nil
             ) {
                 self.kind = kind
                 self.initial = initial

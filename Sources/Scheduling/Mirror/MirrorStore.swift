@@ -28,7 +28,10 @@ package struct RunQuery: Hashable, Sendable {
     package var limit: Int
 
     package init(
-        job: JobName? = nil, states: Set<RunState> = [], since: WallTime? = nil, cursor: String? = nil,
+        job: JobName? = nil,
+        states: Set<RunState> = [],
+        since: WallTime? = nil,
+        cursor: String? = nil,
         limit: Int = 100
     ) {
         self.job = job

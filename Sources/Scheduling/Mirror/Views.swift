@@ -44,9 +44,18 @@ package struct RunView: Hashable, Sendable, Codable {
     }
 
     package init(
-        id: RunID, jobVersion: Int, cause: RunCause, state: RunState, reason: String? = nil, priority: Int,
-        params: [String: String]? = nil, queuedAt: WallTime, startedAt: WallTime? = nil, endedAt: WallTime? = nil,
-        tasks: TaskCounts, traceID: String
+        id: RunID,
+        jobVersion: Int,
+        cause: RunCause,
+        state: RunState,
+        reason: String? = nil,
+        priority: Int,
+        params: [String: String]? = nil,
+        queuedAt: WallTime,
+        startedAt: WallTime? = nil,
+        endedAt: WallTime? = nil,
+        tasks: TaskCounts,
+        traceID: String
     ) {
         self.id = id
         self.job = id.job
@@ -109,9 +118,19 @@ package struct AttemptView: Hashable, Sendable, Codable {
     }
 
     package init(
-        task: TaskID, n: Int, partition: Int, worker: WorkerID, state: String, exitCode: Int? = nil,
-        signal: Int? = nil, reason: String? = nil, outputs: [String: String]? = nil, fencingToken: String? = nil, assignedAt: WallTime? = nil,
-        startedAt: WallTime? = nil, endedAt: WallTime? = nil
+        task: TaskID,
+        n: Int,
+        partition: Int,
+        worker: WorkerID,
+        state: String,
+        exitCode: Int? = nil,
+        signal: Int? = nil,
+        reason: String? = nil,
+        outputs: [String: String]? = nil,
+        fencingToken: String? = nil,
+        assignedAt: WallTime? = nil,
+        startedAt: WallTime? = nil,
+        endedAt: WallTime? = nil
     ) {
         self.task = task
         self.n = n
@@ -148,7 +167,11 @@ package struct JobView: Hashable, Sendable, Codable {
 
     /// `storedAt` is `createdAt` unless it is given: the first version of a job.
     package init(
-        name: JobName, version: Int, worker: WorkerID, createdAt: WallTime, storedAt: WallTime? = nil,
+        name: JobName,
+        version: Int,
+        worker: WorkerID,
+        createdAt: WallTime,
+        storedAt: WallTime? = nil,
         definition: JobDefinition
     ) {
         self.name = name

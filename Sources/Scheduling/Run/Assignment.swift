@@ -16,7 +16,11 @@ package struct Assignment: Hashable, Sendable, Codable {
         package var timeoutMilliseconds: Int64
 
         package init(
-            method: String, url: String, headers: [String: String], body: String?, expect: [Int]?,
+            method: String,
+            url: String,
+            headers: [String: String],
+            body: String?,
+            expect: [Int]?,
             timeoutMilliseconds: Int64
         ) {
             self.method = method
@@ -49,9 +53,17 @@ package struct Assignment: Hashable, Sendable, Codable {
     package var traceID: String
 
     package init(
-        action: Action, environment: [String: String], workingDirectory: String?, partitionCount: Int,
-        partitionValue: String, isPartitioned: Bool, timeoutMilliseconds: Int64?, killSignal: String,
-        killGraceMilliseconds: Int64, outputs: [String]?, traceID: String
+        action: Action,
+        environment: [String: String],
+        workingDirectory: String?,
+        partitionCount: Int,
+        partitionValue: String,
+        isPartitioned: Bool,
+        timeoutMilliseconds: Int64?,
+        killSignal: String,
+        killGraceMilliseconds: Int64,
+        outputs: [String]?,
+        traceID: String
     ) {
         self.action = action
         self.environment = environment

@@ -24,7 +24,10 @@ package struct WorkerID: Hashable, Sendable, Comparable, Codable, CustomStringCo
         let container = try decoder.singleValueContainer()
         let text = try container.decode(String.self)
         guard let id = WorkerID(text) else {
-            throw DecodingError.dataCorruptedError(in: container, debugDescription: "not a worker id: \(text)")
+            throw DecodingError.dataCorruptedError(
+                in: container,
+                debugDescription: "not a worker id: \(text)"
+            )
         }
         self = id
     }
@@ -59,14 +62,17 @@ package struct RunID: Hashable, Sendable, Comparable, Codable, CustomStringConve
         let parts = rest.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
         let suffix = parts.count == 2 ? String(parts[1]) : ""
         if parts.count == 2 {
-            guard let kind = suffix.first, kind == "m" || kind == "r", let number = Int(suffix.dropFirst()), number > 0,
+            guard let kind = suffix.first, kind == "m" || kind == "r", let number = Int(suffix.dropFirst()),
+                number > 0,
                 suffix.utf8.count == 1 + String(number).utf8.count
             else { return nil }
         }
         do {
             self.init(
-                job: try JobName(String(text[..<at])), logicalTime: try UnixTime(compact: String(parts[0])),
-                suffix: suffix)
+                job: try JobName(String(text[..<at])),
+                logicalTime: try UnixTime(compact: String(parts[0])),
+                suffix: suffix
+            )
         } catch {
             return nil
         }
@@ -112,7 +118,8 @@ package struct AttemptID: Hashable, Sendable, Comparable, CustomStringConvertibl
     /// Reads a znode's name.
     package init?(znodeName: some StringProtocol) {
         let parts = znodeName.split(separator: "~", omittingEmptySubsequences: false)
-        guard parts.count == 4, let run = RunID(parts[0]), let partition = Int(parts[2]), let number = Int(parts[3])
+        guard parts.count == 4, let run = RunID(parts[0]), let partition = Int(parts[2]),
+            let number = Int(parts[3])
         else { return nil }
         do {
             self.init(run: run, task: try TaskID(String(parts[1])), partition: partition, number: number)
@@ -131,6 +138,8 @@ package struct AttemptID: Hashable, Sendable, Comparable, CustomStringConvertibl
     package var description: String { description(partitioned: partition > 0) }
 
     package static func < (left: AttemptID, right: AttemptID) -> Bool {
-        (left.run, left.task, left.partition, left.number) < (right.run, right.task, right.partition, right.number)
+        (left.run, left.task, left.partition, left.number) < (
+            right.run, right.task, right.partition, right.number
+        )
     }
 }

@@ -30,13 +30,18 @@ package struct WallTime: Hashable, Sendable, Comparable, Codable, CustomStringCo
         WallTime(milliseconds: time.milliseconds + milliseconds)
     }
 
-    package static func - (left: WallTime, right: WallTime) -> Int64 { left.milliseconds - right.milliseconds }
+    package static func - (left: WallTime, right: WallTime) -> Int64 {
+        left.milliseconds - right.milliseconds
+    }
 
     package init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
         let text = try container.decode(String.self)
         guard let time = WallTime(rfc3339: text) else {
-            throw DecodingError.dataCorruptedError(in: container, debugDescription: "not an RFC 3339 time: \(text)")
+            throw DecodingError.dataCorruptedError(
+                in: container,
+                debugDescription: "not an RFC 3339 time: \(text)"
+            )
         }
         self = time
     }

@@ -1,0 +1,165 @@
+import Glibc
+import Testing
+
+@testable import Processes
+
+extension ProcessesTests {
+    /// How processes are ended, and everything they have started with them.
+    struct BoundaryTests {
+        @Test func politeProcessesEndByTheSignal() async throws {
+            let shop = try Workshop()
+            let request = shop.request(
+                "trap 'echo bye; exit 3' TERM; echo ready; while :; do sleep 0.05; done"
+            )
+            let exit = try await shop.run(request) {
+                try await shop.wait(for: "ready")
+                #expect(shop.supervisor.terminate(request.id))
+            }
+            #expect(exit.outcome == .exited(3))
+            #expect(exit.wasStopped && !exit.hasTimedOut)
+            #expect(try shop.text() == "ready\nbye\n")
+            #expect(!shop.supervisor.terminate(request.id))
+        }
+
+        @Test func stubbornProcessesAreKilledAfterTheGrace() async throws {
+            let shop = try Workshop()
+            let request = shop.request("trap '' TERM; echo ready; while :; do sleep 1; done")
+            let begin = ContinuousClock.now
+            let exit = try await shop.run(request) {
+                try await shop.wait(for: "ready")
+                shop.supervisor.terminate(request.id, policy: StopPolicy(grace: .milliseconds(300)))
+                // A longer grace does not undo the shorter one.
+                shop.supervisor.terminate(request.id, policy: StopPolicy(grace: .seconds(100)))
+            }
+            #expect(exit.outcome == .signaled(SIGKILL))
+            #expect(exit.duration >= .milliseconds(300))
+            #expect(ContinuousClock.now - begin < .seconds(20))
+        }
+
+        @Test func timeoutsAreToldApartFromStops() async throws {
+            let shop = try Workshop()
+            var request = shop.request("trap '' TERM; echo ready; while :; do sleep 1; done")
+            request.timeout = .milliseconds(200)
+            request.stopPolicy = StopPolicy(grace: .milliseconds(100))
+            let exit = try await shop.run(request)
+            #expect(exit.hasTimedOut && !exit.wasStopped)
+            #expect(exit.outcome == .signaled(SIGKILL))
+            #expect(exit.duration >= .milliseconds(300) && exit.duration < .seconds(20))
+
+            request = shop.request("sleep 1000")
+            request.timeout = .milliseconds(100)
+            #expect(try await shop.run(request).outcome == .signaled(SIGTERM))
+            request = shop.request("true")
+            request.timeout = .seconds(1000)
+            #expect(try await !shop.run(request).hasTimedOut)
+        }
+
+        @Test func killReachesGroupsAndSessionsOfTheBoundary() async throws {
+            let shop = try Workshop()
+            var request = shop.request(
+                """
+                sleep 1001 & echo $!
+                set -m; sleep 1002 & echo $!; set +m
+                (setsid sh -c 'echo $$; exec sleep 1003' &)
+                sh -c 'sleep 1004 & echo $!'
+                sleep 0.3; echo ready; wait
+                """
+            )
+            request.boundaryVariable = "BOUNDARY"
+            var pids: [pid_t] = []
+            let exit = try await shop.run(request) {
+                pids = numbers(try await shop.wait(for: "ready"))
+                #expect(pids.count == 4 && pids.allSatisfy(isAlive))
+                #expect(shop.supervisor.kill(request.id))
+            }
+            #expect(exit.outcome == .signaled(SIGKILL) && exit.wasStopped)
+            #expect(!pids.contains(where: isAlive))
+        }
+
+        @Test func leftoversEndWithTheMainProcess() async throws {
+            let shop = try Workshop()
+            // One holds the pipes, one is detached from them, one is in a group of its own, one ignores TERM.
+            let exit = try await shop.run(
+                """
+                sleep 1001 & echo $!
+                sleep 1002 >/dev/null 2>&1 & echo $!
+                set -m; sleep 1003 >/dev/null 2>&1 & echo $!; set +m
+                (trap '' TERM HUP; exec sleep 1004) & echo $!
+                exit 5
+                """
+            )
+            #expect(exit.outcome == .exited(5) && !exit.wasStopped)
+            #expect(exit.endedAtMilliseconds - exit.startedAtMilliseconds < 10_000)
+            let pids = numbers(try shop.text())
+            #expect(pids.count == 4)
+            #expect(!pids.contains(where: isAlive))
+        }
+
+        @Test func markedDaemonsEndWithTheMainProcess() async throws {
+            let shop = try Workshop()
+            var request = shop.request(
+                "setsid sh -c 'echo $$ >\(shop.scratch.path)/pid; exec sleep 1001' >/dev/null 2>&1 & "
+                    + "while ! test -s \(shop.scratch.path)/pid; do sleep 0.01; done; cat \(shop.scratch.path)/pid"
+            )
+            request.boundaryVariable = "BOUNDARY"
+            _ = try await shop.run(request)
+            let pids = numbers(try shop.text())
+            #expect(pids.count == 1 && !pids.contains(where: isAlive))
+        }
+
+        @Test func escapedDaemonsDoNotDelayTheEnd() async throws {
+            let shop = try Workshop()
+            // In a session of its own and without a mark; it holds both pipes.
+            let pidFile = shop.scratch.path + "/pid"
+            let exit = try await shop.run(
+                "setsid sh -c 'echo $$ >\(pidFile); exec sleep 1001' & "
+                    + "while ! test -s \(pidFile); do sleep 0.01; done; cat \(pidFile)"
+            )
+            #expect(exit.outcome == .exited(0))
+            #expect(exit.duration < .seconds(20))
+            let pid = try #require(numbers(try shop.text()).first)
+            #expect(isAlive(pid))
+            kill(pid, SIGKILL)
+            // It became our child when its parent ended; supervisors of other tests need not wait for it.
+            var info = siginfo_t()
+            waitid(P_PID, id_t(pid), &info, WEXITED)
+        }
+
+        @Test func closingKillsEverything() async throws {
+            let shop = try Workshop()
+            let events = shop.events(of: "x")
+            try shop.supervisor.start(shop.request("sleep 1001 & echo $!; echo ready; wait", id: "x"))
+            let pids = numbers(try await shop.wait(for: "ready", id: "x"))
+            try shop.supervisor.prepare(shop.request("true", id: "y"))
+            shop.supervisor.close()
+            var last: ProcessEvent?
+            for await event in events { last = event }
+            guard case .ended(let exit) = last else {
+                Issue.record("no end is reported")
+                return
+            }
+            #expect(exit.outcome == .signaled(SIGKILL))
+            #expect(!pids.contains(where: isAlive))
+            #expect(shop.supervisor.knownIDs.isEmpty)
+            #expect(throws: ProcessError.self) { try shop.supervisor.prepare(shop.request("true", id: "z")) }
+        }
+
+        @Test func floodsAreCappedAndCostNoMemory() async throws {
+            let shop = try Workshop(limits: LogLimits(headBytes: 100_000, tailBytes: 50_000))
+            func residentPages() throws -> Int {
+                let text = String(decoding: try #require(readSmallFile("/proc/self/statm")), as: UTF8.self)
+                return try #require(Int(text.split(separator: " ")[1]))
+            }
+            let before = try residentPages()
+            let exit = try await shop.run("head -c 300000000 /dev/zero; echo last")
+            #expect(exit.stdout.totalBytes == 300_000_005)
+            #expect(exit.stdout.droppedBytes == 300_000_005 - 150_000)
+            #expect(try residentPages() - before < 5000, "20 MB of 4 KiB pages")
+            let output = try shop.output()
+            let marker = AttemptLogReader.marker(droppedBytes: exit.stdout.droppedBytes)
+            #expect(output.count == 150_000 + marker.count)
+            #expect(Array(output[100_000..<(100_000 + marker.count)]) == marker)
+            #expect(output.suffix(5) == Array("last\n".utf8)[...])
+        }
+    }
+}

@@ -1,0 +1,162 @@
+import Cron
+import HashTreeCollections
+import Testing
+
+@testable import Scheduling
+
+private let job = Jobs.name("hello")
+
+@Suite struct LeaderLostWorkerTests {
+    private func admitted(workers: Int = 2) -> (ModelCluster, RunID) {
+        var cluster = ModelCluster(workers: workers)
+        cluster.define(Jobs.single("hello"))
+        let run = cluster.enqueue(job)
+        cluster.settle()
+        return (cluster, run)
+    }
+
+    private func holder(_ cluster: ModelCluster) -> WorkerID {
+        cluster.store.assignments.values.first?.worker ?? WorkerID(number: -1)
+    }
+
+    @Test func attemptThatHadNotStartedMovesForFree() {
+        var (cluster, run) = admitted()
+        cluster.die(holder(cluster))
+        cluster.settle()
+        #expect(cluster.live().map(\.number) == [2])
+        #expect(cluster.core.runs[run]?.units[0].losses == 0)
+        #expect(cluster.store.finalAttempts.values.map(\.state) == ["lost"])
+        #expect(cluster.core.emptied.isEmpty && cluster.store.directories.count == 1)
+    }
+
+    @Test func threeLossesAfterTheStartArePoison() {
+        var (cluster, run) = admitted(workers: 4)
+        for _ in 0..<3 {
+            let worker = holder(cluster)
+            cluster.start(cluster.live()[0])
+            cluster.settle()
+            cluster.die(worker)
+            cluster.settle()
+            cluster.join(worker)
+            cluster.settle()
+        }
+        #expect(cluster.store.finalRuns[run]?.state == .failed)
+        #expect(cluster.store.finalRuns[run]?.reason?.hasPrefix("E3003") == true)
+        #expect(cluster.core.miscounts.isEmpty && cluster.store.violations.isEmpty)
+    }
+
+    @Test func onLostFailEndsTheTask() {
+        var cluster = ModelCluster()
+        cluster.define(
+            Jobs.single("hello") { _ in
+            } task: {
+                $0.onLost = .fail
+            }
+        )
+        let run = cluster.enqueue(job)
+        cluster.settle()
+        cluster.start(cluster.live()[0])
+        cluster.settle()
+        cluster.die(holder(cluster))
+        cluster.settle()
+        #expect(cluster.store.finalRuns[run]?.state == .failed)
+    }
+
+    @Test func finishBeatsTheLossOfTheWorker() {
+        var (cluster, run) = admitted()
+        let worker = holder(cluster)
+        cluster.end(cluster.live()[0])
+        cluster.die(worker)  // heard of before the report
+        cluster.step()
+        cluster.step()
+        #expect(cluster.live().isEmpty && cluster.core.runs[run] != nil)
+        cluster.settle()
+        #expect(cluster.store.finalRuns[run]?.state == .succeeded)
+        #expect(cluster.store.finalAttempts.values.map(\.state) == ["succeeded"])
+    }
+
+    @Test func workerThatReturnsInSafeModeKeepsItsAttempt() {
+        var (cluster, _) = admitted(workers: 3)
+        let attempt = cluster.live()[0]
+        let worker = holder(cluster)
+        for number in 0..<3 { cluster.die(WorkerID(number: number)) }
+        cluster.settle()
+        #expect(cluster.core.isSafeMode && cluster.live() == [attempt])
+        cluster.join(worker)
+        cluster.settle()
+        #expect(cluster.live() == [attempt] && cluster.core.isSafeMode)
+        for number in 0..<3 { cluster.join(WorkerID(number: number)) }
+        cluster.settle()
+        #expect(cluster.live() == [attempt] && !cluster.core.isSafeMode && cluster.core.reclaiming.isEmpty)
+        #expect(cluster.core.miscounts.isEmpty)
+    }
+
+    @Test func workerThatReturnsWhileItsJobsMoveStaysKnown() {
+        var (cluster, _) = admitted()
+        let id = WorkerID(number: 1)
+        cluster.die(id)
+        cluster.deliver()
+        cluster.step()
+        cluster.join(id)
+        cluster.core.workerForgotten(id)
+        #expect(cluster.core.workers[id]?.isPresent == true)
+        cluster.settle()
+        #expect(cluster.core.miscounts.isEmpty)
+    }
+
+    @Test func stoppedAttemptOfALostWorkerIsOver() {
+        var (cluster, run) = admitted()
+        cluster.start(cluster.live()[0])
+        cluster.settle()
+        cluster.command(.cancel(run))
+        cluster.settle()
+        #expect(cluster.store.kills.count == 1)
+        cluster.die(holder(cluster))
+        cluster.settle()
+        #expect(cluster.store.finalRuns[run]?.state == .cancelled)
+        #expect(cluster.store.kills.isEmpty && cluster.store.assignments.isEmpty)
+    }
+
+    @Test(arguments: [false, true])
+    func workerThatWasGoneDuringTheStopIsTold(_ changesTerm: Bool) {
+        var (cluster, run) = admitted(workers: 3)
+        cluster.start(cluster.live()[0])
+        cluster.settle()
+        for number in 0..<3 { cluster.die(WorkerID(number: number)) }
+        cluster.command(.kill(run))
+        cluster.settle()
+        #expect(cluster.store.kills.isEmpty && cluster.core.runs[run]?.state == .killing)
+        if changesTerm { cluster.newTerm() }
+        for number in 0..<3 { cluster.join(WorkerID(number: number)) }
+        cluster.settle()
+        #expect(cluster.store.kills.values.map(\.mode) == [.kill])
+        cluster.end(cluster.live()[0], .killed)
+        cluster.settle()
+        #expect(cluster.store.finalRuns[run]?.state == .killed)
+    }
+
+    @Test func killRequestsSurviveANewTerm() {
+        var (cluster, run) = admitted()
+        cluster.command(.cancel(run))
+        cluster.settle()
+        cluster.newTerm()
+        cluster.settle()
+        #expect(cluster.store.kills.count == 1)
+        cluster.command(.kill(run))
+        cluster.settle()
+        #expect(cluster.store.kills.values.map(\.mode) == [.kill])
+        cluster.die(holder(cluster))
+        cluster.settle()
+        #expect(cluster.store.finalRuns[run]?.state == .killed && cluster.store.kills.isEmpty)
+    }
+
+    @Test func drainingWorkerGetsNothingNew() {
+        var cluster = ModelCluster(workers: 1)
+        cluster.define(Jobs.single("hello") { $0.overlap = .allowAll })
+        cluster.drainSilently(WorkerID(number: 0))
+        let run = cluster.enqueue(job)
+        cluster.settle()
+        #expect(cluster.live().isEmpty && cluster.store.violations.isEmpty && cluster.store.queue.count == 1)
+        #expect(cluster.core.explain(run, now: cluster.now)?.blockers.map(\.kind) == ["draining"])
+    }
+}

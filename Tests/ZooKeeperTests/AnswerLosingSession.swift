@@ -1,0 +1,62 @@
+import Synchronization
+import ZnodeStore
+
+/// Another session whose first `multi` is applied, and then answered with a lost connection.
+final class AnswerLosingSession: ZnodeSession {
+    private let session: any ZnodeSession
+    private let afterMulti: @Sendable () async throws -> Void
+    private let mustLose = Mutex(true)
+
+    init(_ session: any ZnodeSession, afterMulti: @escaping @Sendable () async throws -> Void) {
+        self.session = session
+        self.afterMulti = afterMulti
+    }
+
+    var id: Int64 { session.id }
+    var timeout: Duration { session.timeout }
+    var state: SessionState { session.state }
+    var lastConfirmedWrite: ContinuousClock.Instant { session.lastConfirmedWrite }
+
+    func transitions() -> AsyncStream<SessionState> { session.transitions() }
+
+    func multi(_ operations: [StoreOperation]) async throws(StoreError) -> [StoreOperationResult] {
+        let results = try await session.multi(operations)
+        guard
+            mustLose.withLock({ mustLose in
+                defer { mustLose = false }
+                return mustLose
+            })
+        else { return results }
+        do {
+            try await afterMulti()
+        } catch {
+            throw StoreError(.other(0), operation: "multi", message: "\(error)")
+        }
+        throw StoreError(.connectionLoss, operation: "multi")
+    }
+
+    func create(_ path: ZnodePath, data: [UInt8], mode: CreateMode) async throws(StoreError) -> ZnodePath {
+        try await session.create(path, data: data, mode: mode)
+    }
+    func get(_ path: ZnodePath, watch: WatchToken?) async throws(StoreError) -> Znode {
+        try await session.get(path, watch: watch)
+    }
+    func exists(_ path: ZnodePath, watch: WatchToken?) async throws(StoreError) -> ZnodeStat? {
+        try await session.exists(path, watch: watch)
+    }
+    func children(_ path: ZnodePath, watch: WatchToken?) async throws(StoreError) -> [String] {
+        try await session.children(path, watch: watch)
+    }
+    func set(_ path: ZnodePath, data: [UInt8], version: Int32?) async throws(StoreError) -> ZnodeStat {
+        try await session.set(path, data: data, version: version)
+    }
+    func delete(_ path: ZnodePath, version: Int32?) async throws(StoreError) {
+        try await session.delete(path, version: version)
+    }
+    func sync(_ path: ZnodePath) async throws(StoreError) { try await session.sync(path) }
+    func makeWatch() -> WatchToken { session.makeWatch() }
+    func fired(_ token: WatchToken) async -> WatchEvent? { await session.fired(token) }
+    func disarm(_ token: WatchToken) { session.disarm(token) }
+    func close() async { await session.close() }
+    func abandon() async { await session.abandon() }
+}
