@@ -188,6 +188,9 @@ let package = Package(
         ),
         .testTarget(name: "ArchitectureTests", swiftSettings: settings),
         .testTarget(
+            name: "ClusterTests", dependencies: ["skyfire", "ServerFixtures", "ZnodeStore", "ZooKeeper", logging],
+            swiftSettings: settings),
+        .testTarget(
             name: "IntegrationTests",
             dependencies: ["ZnodeStore", "ZooKeeper", "StoreConformance", "ServerFixtures", logging],
             swiftSettings: settings

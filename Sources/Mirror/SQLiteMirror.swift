@@ -92,6 +92,9 @@ package final class SQLiteMirror: MirrorStore {
     }
 
     /// Runs a transaction that writes nothing; `nil` where that works.
+    /// The file is this process's own: nobody else empties it.
+    package func incarnation() async throws(MirrorError) -> String { "file" }
+
     package func health() async -> String? {
         do throws(MirrorError) {
             try await database.write { database in

@@ -65,6 +65,11 @@ package final class Node: Sendable {
         stoppingContinuation.yield()
     }
 
+    /// Kills what still runs, for whoever does not want to wait for the drain timeout.
+    package func killAttempts() {
+        worker.withLock { $0?.service }?.stopAll(.kill)
+    }
+
     /// Runs until `stop()`, or until the task is cancelled. `address` is where other nodes reach this one's API.
     package func run(address: String) async throws {
         self.address.withLock { $0 = address }

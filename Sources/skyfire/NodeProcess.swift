@@ -53,14 +53,16 @@ struct NodeProcess {
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask { try await group.run() }
             tasks.addTask {
-                var isStopping = false
+                var signals = 0
                 for await _ in await UnixSignalsSequence(trapping: .sigterm, .sigint) {
-                    if isStopping {
-                        // A second signal: everything ends now. The next start sweeps what is left.
-                        _exit(1)
+                    signals += 1
+                    switch signals {
+                    case 1: await group.triggerGracefulShutdown()
+                    // No more patience: the drain ends as soon as the processes have.
+                    case 2: for node in nodes { node.killAttempts() }
+                    // Everything ends now. The next start sweeps what is left.
+                    default: _exit(1)
                     }
-                    isStopping = true
-                    await group.triggerGracefulShutdown()
                 }
             }
             try await tasks.next()

@@ -82,7 +82,8 @@ extension ProcessesTests {
             let pidFile = scratch.path + "/pid"
             let mark = "\(scratch.path) 1"
             let leader = try startUnwatched(
-                "setsid sleep 1001 & echo $! >\(pidFile)",
+                // The leader goes only when the other one has left its session.
+                "setsid sleep 1001 & echo $! >\(pidFile); until grep -q sleep /proc/$!/comm; do :; done",
                 environment: ["PATH=/bin:/usr/bin", "MARK=\(mark)"]
             )
             try note(journal, "a", pid: leader, mark: mark)

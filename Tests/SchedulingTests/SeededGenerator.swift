@@ -16,10 +16,12 @@ struct SeededGenerator: RandomNumberGenerator {
         return mixed ^ (mixed >> 31)
     }
 
-    /// The seeds of a property: `SKYFIRE_SEED` alone where it is set, else some fixed ones and a new one.
+    /// The seeds of a property: `SKYFIRE_SEED` alone where it is set (`7`, or all of `7-300`), else some fixed ones
+    /// and a new one.
     static func seeds(_ count: Int) -> [UInt64] {
-        if let text = ProcessInfo.processInfo.environment["SKYFIRE_SEED"], let seed = UInt64(text) {
-            return [seed]
+        if let text = ProcessInfo.processInfo.environment["SKYFIRE_SEED"] {
+            let bounds = text.split(separator: "-").compactMap { UInt64($0) }
+            if let first = bounds.first, let last = bounds.last, first <= last { return Array(first...last) }
         }
         return (1...UInt64(count)).map { $0 } + [UInt64.random(in: 1_000...999_999_999)]
     }

@@ -30,6 +30,18 @@ struct JobCatalog: Sendable {
         }
     }
 
+    /// Shows every definition to the mirror once more.
+    func showAll() async throws {
+        for owner in try await session.children(layout.jobs).compactMap({ WorkerID($0) }).sorted() {
+            do {
+                let names = try await session.children(layout.jobs(of: owner)).sorted()
+                for chunk in names.chunked(128) { try await read(chunk, owner) }
+            } catch let error as StoreError where error.code == .noNode {
+                continue  // its worker was forgotten meanwhile
+            }
+        }
+    }
+
     private func watch(_ owner: WorkerID, _ progress: CatalogProgress) async throws {
         var seen: Set<String> = []
         var isFirst = true

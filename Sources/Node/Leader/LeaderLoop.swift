@@ -241,11 +241,9 @@ struct LeaderLoop: ~Copyable {
         }
     }
 
-    /// Sends all live runs to the mirror.
+    /// Sends all live state to the mirror.
     private func projectLive() {
-        var records: [MirrorRecord] = []
-        for run in core.runs.values { records.append(.run(run.view, tasks: run.taskSummaries)) }
-        feed.add(live: records, version: lastCommit)
+        feed.add(live: core.liveRecords, version: lastCommit)
     }
 
     // MARK: Reads

@@ -140,9 +140,29 @@ package final class LeaderService: Sendable {
             group.addTask { try await catalog.run() }
             group.addTask { await feed.run(onRecovered: { inbox.post(.projectAgain) }) }
             group.addTask { await self.beat(inbox) }
+            group.addTask { await self.watchMirror(inbox, catalog) }
             defer { group.cancelAll() }
             try await loop.run(&group)
         }
+    }
+
+    /// Asks the mirror now and then whether it is the one that it was: an emptied one gets all that lives again.
+    private func watchMirror(_ inbox: LeaderInbox, _ catalog: JobCatalog) async {
+        var known: String?
+        repeat {
+            do {
+                let seen = try await mirror.incarnation()
+                if let known, known != seen {
+                    logger.warning("The mirror was emptied; all that lives is shown to it again")
+                    inbox.post(.projectAgain)
+                    try await catalog.showAll()
+                }
+                known = seen
+            } catch {
+                // Down, or not everything shown. `known` is as it was, so the next look does it again.
+                logger.debug("The mirror was not asked", metadata: [LogKeys.error: "\(error)"])
+            }
+        } while await pause(.seconds(2))
     }
 
     /// Wakes the loop now and then, for what only time brings: settled outbox entries, the status beat.

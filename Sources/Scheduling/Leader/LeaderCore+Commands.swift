@@ -35,7 +35,8 @@ extension LeaderCore {
         _ command: CommandRequest,
         _ planning: inout Planning
     ) -> Verdict? {
-        if let entry = queue[id] {
+        // An entry with the id of a live run is a leftover: the run is meant.
+        if let entry = queue[id], runs[id] == nil {
             guard suppress(entry, as: end, reason: command.reason ?? "\(end.rawValue) on request", &planning)
             else {
                 return nil

@@ -65,6 +65,7 @@ extension LeaderCore {
         transaction.operations.append(
             .deleteRun(run.id, chunkCount: run.chunkCount, outputs: run.outputs.keys.sorted())
         )
+        transaction.operations += dropEntry(of: run.id)
         own.exists = true
         outcomes[name] = own
         let time = run.id.logicalTime

@@ -132,6 +132,19 @@ extension LeaderCore {
     @discardableResult
     mutating func placeUnits(_ draft: inout RunDraft, _ planning: inout Planning) -> Int {
         var placed = 0
+        // What a failure sets free is ready only now, and nothing else may ever look at it: a new run of which nothing
+        // is placed stays in the queue.
+        while placeReadyUnits(&draft, &planning, &placed) {}
+        return placed
+    }
+
+    /// Returns whether units have failed, for want of an assignment, so that others may have become ready.
+    private mutating func placeReadyUnits(
+        _ draft: inout RunDraft,
+        _ planning: inout Planning,
+        _ placed: inout Int
+    ) -> Bool {
+        var hasFailed = false
         var position = 0
         let ready = draft.run.ready
         var current = -1
@@ -156,11 +169,11 @@ extension LeaderCore {
                 while position < ready.count, ready[position] < end { position += 1 }
                 continue
             }
-            if place(unit, on: worker, &draft, &planning) { placed += 1 }
+            if place(unit, on: worker, &draft, &planning) { placed += 1 } else { hasFailed = true }
             position += 1
         }
         if placed > 0 { draft.run.ready.removeAll { draft.run.units[$0].state != .queued } }
-        return placed
+        return hasFailed
     }
 
     /// Returns false when the assignment cannot be made: the unit has failed.

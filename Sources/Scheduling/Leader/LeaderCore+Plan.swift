@@ -166,10 +166,13 @@ extension LeaderCore {
 
     /// Turns the drafts into transactions.
     private mutating func assemble(_ planning: inout Planning) {
+        let known = triggering.count
         for id in planning.draftOrder {
             guard let draft = planning.drafts[id], draft.isChanged else { continue }
             planning.plan.transactions.append(transaction(id, draft))
         }
+        // In the order that a new term would take: of two ends at one logical time the later is to be remembered.
+        triggering[known...].sort()
         planning.plan.transactions += planning.others
     }
 
@@ -185,6 +188,7 @@ extension LeaderCore {
                     )
                 )
             }
+            transaction.operations += dropEntry(of: id)
             forget(draft.run)
         } else {
             if draft.isNew {
@@ -200,7 +204,7 @@ extension LeaderCore {
             }
             if draft.isEnding { triggering.append(id) }
         }
-        transaction.operations += draft.after
+        transaction.operations += draft.after + sendKills(draft)
         let record = MirrorRecord.run(draft.run.view, tasks: draft.run.taskSummaries)
         transaction.finalRecords =
             draft.finalAttempts.map { MirrorRecord.attempt(run: id, $0) } + (draft.isEnding ? [record] : [])
@@ -247,6 +251,13 @@ extension LeaderCore {
             consumedStarts[report.attempt] = nil
         }
         planning.plan.transactions.append(transaction)
+    }
+
+    /// A second entry of a run that is over now goes with it: it must not run again.
+    mutating func dropEntry(of id: RunID) -> [LeaderOperation] {
+        guard queue[id] != nil else { return [] }
+        removeFromQueue(id)
+        return [.deleteQueueEntry(id)]
     }
 
     private mutating func dropDuplicates(_ planning: inout Planning) {

@@ -162,6 +162,10 @@ extension LeaderCore {
     }
 
     private mutating func retry(_ unit: Int, at time: WallTime, _ draft: inout RunDraft) {
+        guard !isStopped(unit, draft.run) else {
+            end(unit, as: .cancelled, &draft)
+            return
+        }
         release(unit, &draft)
         draft.run.units[unit].state = .retrying
         draft.run.units[unit].retryAt = time.milliseconds
@@ -187,8 +191,17 @@ extension LeaderCore {
             end(unit, as: .failed, &draft)
             return
         }
+        guard !isStopped(unit, draft.run) else {
+            end(unit, as: .cancelled, &draft)
+            return
+        }
         release(unit, &draft)
         requeue(unit, &draft)
+    }
+
+    /// Whether another partition has failed meanwhile, so that this one is not tried again.
+    private func isStopped(_ unit: Int, _ run: LiveRun) -> Bool {
+        run.progress[run.job.taskIndex(ofUnit: unit)].isStopped
     }
 
     // MARK: Lost workers

@@ -47,14 +47,14 @@ extension LeaderCore {
         draft.run.progress[index].open -= 1
         if old != .waiting { draft.run.progress[index].active -= 1 }
         let task = draft.run.job.tasks[index]
-        if state == .failed || state == .killed, task.isPartitioned,
-            (task.definition.partitions?.onFailure ?? .stop) == .stop,
-            draft.run.progress[index].open > draft.run.progress[index].live
-        {
-            for other in task.units {
-                switch draft.run.units[other].state {
-                case .waiting, .queued, .retrying: endUnit(other, as: .cancelled, &draft)
-                default: break
+        if task.isStopped(by: state) {
+            draft.run.progress[index].isStopped = true
+            if draft.run.progress[index].open > draft.run.progress[index].live {
+                for other in task.units {
+                    switch draft.run.units[other].state {
+                    case .waiting, .queued, .retrying: endUnit(other, as: .cancelled, &draft)
+                    default: break
+                    }
                 }
             }
         }
@@ -150,7 +150,7 @@ extension LeaderCore {
             case .assigned, .running, .killing:
                 draft.run.units[unit].state = .killing
                 draft.touch(unit: unit)
-                sendKill(unit, replacesOther: isHarder, &draft)
+                draft.kills[unit] = isHarder || draft.kills[unit] == true
             default: break
             }
         }
@@ -172,17 +172,23 @@ extension LeaderCore {
         return [.createKill(attempt, worker, mode)]
     }
 
-    private mutating func sendKill(_ unit: Int, replacesOther: Bool, _ draft: inout RunDraft) {
-        let attempt = draft.run.attemptID(unit: unit)
-        let operations = killOperations(
-            attempt,
-            WorkerID(number: draft.run.units[unit].worker),
-            draft.run.stopAs == .killed ? .kill : .cancel,
-            replacesOther: replacesOther
-        )
-        guard !operations.isEmpty else { return }
-        draft.after += operations
-        killsSent.insert(attempt)
+    /// Asks for the stop of what was drawn for it and has not ended within the plan.
+    mutating func sendKills(_ draft: RunDraft) -> [LeaderOperation] {
+        var sent: [LeaderOperation] = []
+        for (unit, replacesOther) in draft.kills.sorted(by: { $0.key < $1.key })
+        where draft.run.units[unit].state == .killing {
+            let attempt = draft.run.attemptID(unit: unit)
+            let operations = killOperations(
+                attempt,
+                WorkerID(number: draft.run.units[unit].worker),
+                draft.run.stopAs == .killed ? .kill : .cancel,
+                replacesOther: replacesOther
+            )
+            guard !operations.isEmpty else { continue }
+            sent += operations
+            killsSent.insert(attempt)
+        }
+        return sent
     }
 
     /// A worker that came back, or is first seen in this term, is told of what it should stop.
@@ -199,12 +205,20 @@ extension LeaderCore {
                     break
                 }
                 planning.budget.spend(operations: 1, bytes: 200)
-                edit(place.run, &planning) { core, draft, _ in
-                    core.sendKill(place.unit, replacesOther: false, &draft)
+                edit(place.run, &planning) { _, draft, _ in
+                    if draft.kills[place.unit] == nil { draft.kills[place.unit] = false }
                 }
             }
         }
         returned = rest
+    }
+}
+
+extension CompiledJob.Task {
+    /// Whether a partition that ends so stops the others: none is begun or tried again.
+    func isStopped(by state: TaskState) -> Bool {
+        (state == .failed || state == .killed) && isPartitioned
+            && (definition.partitions?.onFailure ?? .stop) == .stop
     }
 }
 

@@ -177,6 +177,11 @@ package struct LeaderCore: Sendable {
                 reserve(run, unit: unit, sign: 1)
             }
         }
+        triggering.sort { left, right in
+            let (leftEnd, rightEnd) = (runs[left]?.endedAt, runs[right]?.endedAt)
+            guard let leftEnd, let rightEnd, leftEnd != rightEnd else { return left < right }
+            return leftEnd < rightEnd
+        }
         killsSent = killsSent.filter { id in
             guard let run = runs[id.run], let unit = run.job.unit(task: id.task, partition: id.partition)
             else {

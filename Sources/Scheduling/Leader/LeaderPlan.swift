@@ -39,8 +39,11 @@ struct RunDraft {
     var isNew = false
     /// Written before the record: checks and deletions.
     var before: [LeaderOperation] = []
-    /// Written after it: assignments and kills.
+    /// Written after it: assignments.
     var after: [LeaderOperation] = []
+    /// Units to be stopped; true where an earlier, softer request is replaced. Drawn last: a report that the same plan
+    /// consumes may have ended the attempt, and its worker has removed the earlier request with it.
+    var kills: [Int: Bool] = [:]
     var isHeaderChanged = false
     var changedChunks: Set<Int> = []
     var newOutputs: [TaskID: [String: String]] = [:]
@@ -63,5 +66,6 @@ struct RunDraft {
 
     var isChanged: Bool {
         isNew || isHeaderChanged || !changedChunks.isEmpty || !before.isEmpty || !after.isEmpty
+            || !kills.isEmpty
     }
 }

@@ -25,6 +25,8 @@ package struct TaskProgress: Hashable, Sendable {
     package internal(set) var active = 0
     /// Units with a live attempt.
     package internal(set) var live = 0
+    /// Whether a partition has failed so that the others are not tried again.
+    var isStopped = false
     /// No unit before this one is waiting.
     var nextWaiting: Int
     /// Whether what follows from the end of the task was drawn.
@@ -118,6 +120,7 @@ package struct LiveRun: Sendable {
                 if !state.isOver { progress.open += 1 }
                 if !state.isOver, state != .waiting { progress.active += 1 }
                 if state.hasLiveAttempt { progress.live += 1 }
+                if task.isStopped(by: state) { progress.isStopped = true }
             }
             progress.isSettled = progress.open == 0
             return progress
@@ -150,19 +153,11 @@ package struct LiveRun: Sendable {
 
     /// The state of a whole task, from its partitions.
     package func taskState(_ index: Int) -> TaskState {
-        let range = job.tasks[index].units
-        if range.count == 1 { return units[range.lowerBound].state }
-        let counts = TaskStateCounts(units[range])
-        for state in [TaskState.killing, .running, .assigned, .retrying, .queued] where counts[state] > 0 {
-            return state
-        }
-        if counts[.waiting] > 0 { return counts[.waiting] == range.count ? .waiting : .queued }
-        let succeeded = counts[.succeeded]
-        if succeeded + counts[.skipped] == range.count { return succeeded > 0 ? .succeeded : .skipped }
-        if counts[.killed] > 0 { return .killed }
-        let share = job.tasks[index].definition.partitions?.minSuccess ?? 1
-        if share < 1, Double(succeeded) >= share * Double(range.count) { return .succeeded }
-        return counts[.failed] > 0 ? .failed : .cancelled
+        let task = job.tasks[index]
+        return TaskState.ofTask(
+            units[task.units].lazy.map(\.state),
+            minSuccess: task.definition.partitions?.minSuccess ?? 1
+        )
     }
 
     package var view: RunView {

@@ -94,5 +94,7 @@ package protocol MirrorStore: Sendable {
     func events(after id: String?) -> AsyncStream<MirrorEvent>
     /// Whether the mirror takes writes at this moment, in words where it does not.
     func health() async -> String?
+    /// A text that stays the same until the mirror is emptied.
+    func incarnation() async throws(MirrorError) -> String
     func close() async
 }

@@ -186,4 +186,36 @@ private let job = Jobs.name("hello")
         cluster.settle()
         #expect(cluster.store.finalRuns[run]?.state == .skipped && cluster.store.queue.isEmpty)
     }
+
+    @Test func killMeansTheLiveRunAndNotASecondEntryOfIt() {
+        var cluster = ModelCluster(workers: 1)
+        cluster.define(Jobs.single("hello"))
+        let run = cluster.enqueue(Jobs.name("hello"))
+        cluster.settle()
+        cluster.enqueue(Jobs.name("hello"))
+        cluster.deliver()
+        cluster.command(.kill(run))
+        cluster.settle()
+        #expect(cluster.core.runs[run]?.state == .killing && cluster.store.queue.isEmpty)
+        cluster.runAll()
+        #expect(cluster.store.finalRuns[run]?.state == .killed && cluster.store.violations.isEmpty)
+    }
+
+    @Test func attemptWhoseEndIsReportedIsNotAskedToStop() {
+        var cluster = ModelCluster(workers: 1)
+        cluster.define(Jobs.flow("pair", ["a": [], "b": []]))
+        let run = cluster.enqueue(Jobs.name("pair"))
+        cluster.settle()
+        cluster.command(.cancel(run))
+        cluster.settle()
+        let ended = cluster.live()[0]
+        cluster.end(ended, .killed)
+        cluster.command(.kill(run))
+        cluster.deliver()
+        let plan = cluster.step()
+        let killed = plan.transactions.flatMap(\.operations).compactMap { operation -> AttemptID? in
+            if case .createKill(let attempt, _, .kill) = operation { attempt } else { nil }
+        }
+        #expect(cluster.rejections == 0 && !killed.contains(ended) && killed.count == 1)
+    }
 }

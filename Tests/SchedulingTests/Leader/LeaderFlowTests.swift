@@ -265,4 +265,41 @@ private let job = Jobs.name("flow")
         #expect(cluster.store.finalRuns[run]?.state == (outcome == .killed ? .killed : .failed))
         #expect(cluster.core.miscounts.isEmpty)
     }
+
+    @Test func whatFollowsARootThatCannotBeAssignedIsPlacedAtOnce() {
+        var cluster = ModelCluster()
+        cluster.define(
+            Jobs.flow("chain", ["root": [], "after": ["root"]]) { _ in
+            } task: { id, task in
+                if id == "root" {
+                    task.run = .argv(["${tasks.after.outputs.x}"])
+                } else {
+                    task.when = .allDone
+                }
+            }
+        )
+        let run = cluster.enqueue(Jobs.name("chain"))
+        cluster.runAll()
+        #expect(cluster.store.queue.isEmpty && cluster.store.finalRuns[run]?.state.isOver == true)
+        #expect(cluster.store.finalAttempts.values.map(\.state) == ["succeeded"])
+    }
+
+    @Test func partitionThatEndsAfterAnotherHasFailedIsNotTriedAgain() {
+        var cluster = ModelCluster()
+        cluster.define(
+            Jobs.single("parts") { _ in
+            } task: {
+                $0.partitions = .init(count: 2)
+            }
+        )
+        let run = cluster.enqueue(Jobs.name("parts"))
+        cluster.settle()
+        let attempts = cluster.live()
+        cluster.end(attempts[0], .failed)
+        cluster.settle()
+        cluster.end(attempts[1], .refused)
+        cluster.settle()
+        #expect(cluster.store.finalRuns[run]?.state == .failed)
+        #expect(cluster.store.finalRuns[run]?.tasks.byState == ["failed": 1, "cancelled": 1])
+    }
 }

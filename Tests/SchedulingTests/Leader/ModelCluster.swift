@@ -13,7 +13,8 @@ struct ModelCluster {
     var budget = PlanBudget()
     private(set) var steps = 0
     private(set) var rejections = 0
-    private var toldQueue: Set<RunID> = []
+    /// By age: an id may be queued again once its entry is gone.
+    private var toldQueue: [RunID: Int64] = [:]
     private var toldReports: Set<String> = []
     private var toldCommands: Set<String> = []
     private var requests = 0
@@ -178,9 +179,11 @@ struct ModelCluster {
         where toldReports.insert(name).inserted {
             core.reported(report)
         }
-        let new = store.queue.values.sorted { $0.run < $1.run }.filter { toldQueue.insert($0.run).inserted }
+        let new = store.queue.values.sorted { $0.run < $1.run }.filter {
+            toldQueue.updateValue($0.age, forKey: $0.run) != $0.age
+        }
         for entry in new { core.queued(entry) }
-        toldQueue.formIntersection(store.queue.keys)
+        toldQueue = toldQueue.filter { store.queue[$0.key] != nil }
         for (id, command) in store.commands.sorted(by: Self.asAsked) where toldCommands.insert(id).inserted {
             core.commanded(command)
         }
@@ -251,7 +254,7 @@ struct ModelCluster {
     mutating func newTerm() {
         core = recovered()
         toldReports = Set(store.reports.keys)
-        toldQueue = Set(store.queue.keys)
+        toldQueue = store.queue.mapValues(\.age)
         toldCommands = Set(store.commands.keys)
     }
 
