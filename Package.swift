@@ -188,8 +188,10 @@ let package = Package(
         ),
         .testTarget(name: "ArchitectureTests", swiftSettings: settings),
         .testTarget(
-            name: "ClusterTests", dependencies: ["skyfire", "ServerFixtures", "ZnodeStore", "ZooKeeper", logging],
-            swiftSettings: settings),
+            name: "ClusterTests",
+            dependencies: ["skyfire", "ServerFixtures", "ZnodeStore", "ZooKeeper", logging],
+            swiftSettings: settings
+        ),
         .testTarget(
             name: "IntegrationTests",
             dependencies: ["ZnodeStore", "ZooKeeper", "StoreConformance", "ServerFixtures", logging],

@@ -29,9 +29,7 @@ final class ProductProcess: Sendable {
     var api: APIClient { APIClient(base: url) }
     var pid: pid_t { child.pid }
 
-    /// Starts it and waits for the ready line.
-    ///
-    /// - Parameter name: names its files in the directory; another one for each start.
+    /// Starts it and waits for the ready line. `name` is of its files in the directory, another one for each start.
     static func start(
         _ arguments: [String],
         name: String,

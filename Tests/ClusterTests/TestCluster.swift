@@ -29,9 +29,7 @@ final class TestCluster: Sendable {
 
     /// Starts a cluster and ends it after the body.
     ///
-    /// - Parameters:
-    ///   - redis: a server that the body may stop; otherwise all clusters share one, as they share ZooKeeper.
-    ///   - zookeepers: an ensemble of its own, likewise.
+    /// `redis` and `zookeepers` are servers that the body may stop; without them all clusters share theirs.
     static func with(
         nodes: Int = 3,
         redis: RedisServer? = nil,

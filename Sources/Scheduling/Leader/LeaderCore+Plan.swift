@@ -166,12 +166,13 @@ extension LeaderCore {
 
     /// Turns the drafts into transactions.
     private mutating func assemble(_ planning: inout Planning) {
-        let known = triggering.count
+        var known = triggering.count
         for id in planning.draftOrder {
             guard let draft = planning.drafts[id], draft.isChanged else { continue }
             planning.plan.transactions.append(transaction(id, draft))
         }
-        // In the order that a new term would take: of two ends at one logical time the later is to be remembered.
+        // In the order that a new term takes: by the time of the end, then by id. A plan before may have had this time.
+        while known > 0, runs[triggering[known - 1]]?.endedAt == planning.now { known -= 1 }
         triggering[known...].sort()
         planning.plan.transactions += planning.others
     }
