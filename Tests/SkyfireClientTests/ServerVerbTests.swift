@@ -40,6 +40,7 @@ import Testing
     private static func job(_ command: String, version: Int) -> String {
         """
         {"name": "hello", "version": \(version), "worker": "worker-1", "created_at": "2026-11-20T12:00:00.000Z",
+         "stored_at": "2026-11-20T12:00:00.000Z",
          "definition": {"version": 1, "name": "hello", "tasks": [{"id": "hi", "run": "\(command)"}]}}
         """
     }
