@@ -73,6 +73,8 @@ package final class Node: Sendable {
     /// Runs until `stop()`, or until the task is cancelled. `address` is where other nodes reach this one's API.
     package func run(address: String) async throws {
         self.address.withLock { $0 = address }
+        // However it ends: nobody waits for its registration any more.
+        defer { context.set(isDraining: true) }
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await self.runner.run() }
             group.addTask {

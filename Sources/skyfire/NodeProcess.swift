@@ -95,18 +95,33 @@ private struct NodeService: Service {
         }
         let advertised = address
         try await withGracefulShutdownHandler {
-            try await withThrowingTaskGroup(of: Void.self) { group in
-                for node in nodes {
-                    group.addTask { try await node.run(address: advertised) }
-                    // One after the other, so that a fresh cluster numbers them in order.
-                    await node.waitUntilRegistered()
+            try await withThrowingTaskGroup(of: Bool.self) { group in
+                group.addTask {
+                    try await runNodes(advertised)
+                    return true
                 }
-                group.addTask { await sayReady(advertised) }
-                for _ in nodes.indices { try await group.next() }
-                try await group.waitForAll()
+                group.addTask {
+                    await sayReady(advertised)
+                    return false
+                }
+                // A node may be stopped before it was ever ready: nobody waits for its line then.
+                while let isOver = try await group.next(), !isOver {}
+                group.cancelAll()
             }
         } onGracefulShutdown: {
             for node in nodes { node.stop() }
+        }
+    }
+
+    /// Runs all nodes until all have stopped. They start one after the other, so that a fresh cluster numbers them in
+    /// order.
+    private func runNodes(_ address: String) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for node in nodes {
+                group.addTask { try await node.run(address: address) }
+                await node.waitUntilRegistered()
+            }
+            try await group.waitForAll()
         }
     }
 
