@@ -121,7 +121,8 @@ private struct NodeService: Service {
                 group.addTask { try await node.run(address: address) }
                 await node.waitUntilRegistered()
             }
-            try await group.waitForAll()
+            // Not `waitForAll`, which would let the others run on after one has failed.
+            while try await group.next() != nil {}
         }
     }
 

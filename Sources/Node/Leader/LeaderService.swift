@@ -137,7 +137,9 @@ package final class LeaderService: Sendable {
         for final in try await outbox.read() { feed.add(final: final) }
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await mailboxes.run(known: snapshot.knownWorkers) }
-            group.addTask { try await catalog.run() }
+            group.addTask { [session, logger] in
+                await keepDoing("catalog", in: session, logger: logger) { try await catalog.run() }
+            }
             group.addTask { await feed.run(onRecovered: { inbox.post(.projectAgain) }) }
             group.addTask { await self.beat(inbox) }
             group.addTask { await self.watchMirror(inbox, catalog) }
