@@ -90,7 +90,7 @@ final class RedisLink {
             let reason = backoff.lastError?.message ?? "connect failed"
             throw RedisError(
                 .unavailable,
-                "\(reason); next attempt in \(wait)",
+                "\(reason); next attempt in \(wait.components.seconds + 1) s at the latest",
                 server: configuration.server
             )
         }

@@ -76,6 +76,8 @@ package final class LeaderService: Sendable {
                         worker: worker
                     )
                 )
+            } catch is CancellationError {
+                logger.info("Leads no more", metadata: [LogKeys.term: "\(record.term)"])
             } catch {
                 logger.warning(
                     "The term is over",

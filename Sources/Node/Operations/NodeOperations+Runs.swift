@@ -159,8 +159,19 @@ extension NodeOperations {
             mirrorError = error
         }
         let current = try current()
-        let live: MirroredRun? = try await storing { try await self.live(id, current) }
-        if let live { return live }
+        let stored: MirroredRun? = try await storing {
+            if let live = try await liveRun(id, current) {
+                return MirroredRun(run: live.view, tasks: live.taskSummaries)
+            }
+            if let entry: QueueEntry = try await optional(current.session, layout.queueEntry(id)) {
+                return MirroredRun(run: view(of: entry), tasks: [])
+            }
+            return try await outboxed(current.session).lazy.compactMap { record in
+                guard case .run(let view, let tasks) = record, view.id == id else { return nil }
+                return MirroredRun(run: view, tasks: tasks)
+            }.last
+        }
+        if let stored { return stored }
         if let mirrorError { throw mirrorError }
         // It may have left the store between the two looks: then the mirror has it by now.
         let mirror = try mirror()
@@ -173,10 +184,8 @@ extension NodeOperations {
         )
     }
 
-    private func live(_ id: RunID, _ current: NodeContext.Current) async throws -> MirroredRun? {
-        if let entry: QueueEntry = try await optional(current.session, layout.queueEntry(id)) {
-            return MirroredRun(run: view(of: entry), tasks: [])
-        }
+    /// The run's record, while it lives.
+    private func liveRun(_ id: RunID, _ current: NodeContext.Current) async throws -> LiveRun? {
         let path = layout.run(id)
         do {
             let header = try await current.session.get(path).data
@@ -185,7 +194,7 @@ extension NodeOperations {
             var chunks: [[UInt8]] = []
             let names = try await current.session.children(path).compactMap { Int($0) }.sorted()
             for chunk in names { chunks.append(try await current.session.get(layout.chunk(id, chunk)).data) }
-            let run = try RunRecordCoding.run(
+            return try RunRecordCoding.run(
                 id,
                 job: job,
                 header: header,
@@ -193,15 +202,35 @@ extension NodeOperations {
                 outputs: [:],
                 path: path
             )
-            return MirroredRun(run: run.view, tasks: run.taskSummaries)
         } catch let error as StoreError where error.code == .noNode {
             return nil
         }
     }
 
+    /// Final records that the mirror may not have yet, oldest commit first; of a long outbox the newest ones.
+    private func outboxed(_ session: any ZnodeSession) async throws -> [MirrorRecord] {
+        let names = try await session.children(layout.outbox)
+        var batches: [MirrorBatch] = []
+        for name in names.suffix(500) {
+            if let batch: MirrorBatch = try await optional(session, layout.outbox.child(name)) {
+                batches.append(batch)
+            }
+        }
+        return batches.sorted { $0.version < $1.version }.flatMap(\.records)
+    }
+
     package func attempts(of run: RunID) async throws(OperationError) -> [AttemptView] {
-        let mirror = try mirror()
-        return try await storing { try await mirror.attempts(of: run) }
+        let mirrorError: OperationError
+        do throws(OperationError) {
+            let mirror = try mirror()
+            return try await storing { try await mirror.attempts(of: run) }
+        } catch {
+            mirrorError = error
+        }
+        // Without the mirror a live run still tells its latest attempts: which, where, and how they stand.
+        let current = try current()
+        guard let live = try await storing({ try await liveRun(run, current) }) else { throw mirrorError }
+        return live.latestAttempts
     }
 
     package func runs(_ query: RunQuery) async throws(OperationError) -> Page<RunView> {

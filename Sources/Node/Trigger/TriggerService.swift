@@ -48,8 +48,6 @@ package final class TriggerService: Sendable {
         lane = TransactionLane(session: session)
     }
 
-    package var jobCount: Int { timers.withLock { $0.core.count } }
-
     package func run() async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await self.lane.run() }

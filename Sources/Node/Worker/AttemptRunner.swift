@@ -31,7 +31,7 @@ package final class AttemptRunner: Sendable {
         self.directory = directory
         self.logger = logger
         let journal = try ProcessJournal(directory: directory.path)
-        for swept in journal.sweep() {
+        for swept in journal.sweep() where !swept.killedPIDs.isEmpty {
             logger.warning(
                 "Ended a process that an earlier life of this node left running",
                 metadata: [LogKeys.attempt: "\(swept.id)", LogKeys.count: "\(swept.killedPIDs.count)"]

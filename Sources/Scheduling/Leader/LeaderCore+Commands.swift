@@ -89,7 +89,8 @@ extension LeaderCore {
                 isAccepted: false,
                 code: "E2013",
                 message:
-                    "\(dependents.count) jobs come after \(name): \(list)\(dependents.count > 5 ? ", …" : "")"
+                    "\(dependents.count == 1 ? "a job comes" : "\(dependents.count) jobs come") after \(name): "
+                    + "\(list)\(dependents.count > 5 ? ", …" : "")"
             )
         }
         planning.others.append(

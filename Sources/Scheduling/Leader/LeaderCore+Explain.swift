@@ -29,7 +29,7 @@ extension LeaderCore {
         var blockers: [Blocker] = []
         if isPaused { blockers.append(Blocker(kind: "paused", message: "the cluster is paused")) }
         guard let known = jobs[entry.run.job] else {
-            blockers.append(Blocker(kind: "queue", message: "its definition is being read"))
+            if !isPaused { blockers.append(Blocker(kind: "queue", message: "its definition is being read")) }
             return Explanation(run: entry.run, state: RunState.queued.rawValue, blockers: blockers)
         }
         var state = RunState.queued

@@ -160,6 +160,20 @@ package struct LiveRun: Sendable {
         )
     }
 
+    /// The latest attempt of each unit that has had one, as far as the stored record tells: no times, no exit codes.
+    package var latestAttempts: [AttemptView] {
+        units.indices.filter { units[$0].attempt > 0 }.map { unit in
+            let attempt = attemptID(unit: unit)
+            return AttemptView(
+                task: attempt.task,
+                n: attempt.number,
+                partition: attempt.partition,
+                worker: WorkerID(number: units[unit].worker),
+                state: units[unit].state.rawValue
+            )
+        }
+    }
+
     package var view: RunView {
         let counts = TaskStateCounts(units[...])
         var byState: [String: Int] = [:]
