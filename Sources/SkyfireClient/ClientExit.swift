@@ -26,9 +26,11 @@ package enum ClientExit: Int32, Hashable, Sendable, CaseIterable {
     ///
     /// - Parameters:
     ///   - httpStatus: 400 or above.
-    ///   - code: the problem's code, `E1203`. Codes from E1000 to E1999 are mistakes in a job file.
+    ///   - code: the problem's code, `E1203`. Codes from E1000 to E1999 are mistakes in a job file; so are E2014
+    ///     and E2015, which only a server can find: an unknown upstream and a cycle between jobs.
     package init(httpStatus: Int, code: String?) {
-        let isDefinition = code.map { $0.hasPrefix("E1") && $0.utf8.count == 5 } ?? false
+        let isDefinition =
+            code.map { $0.hasPrefix("E1") && $0.utf8.count == 5 || $0 == "E2014" || $0 == "E2015" } ?? false
         switch httpStatus {
         case 400, 413, 422: self = isDefinition ? .invalidDefinition : .failure
         case 401, 403: self = .denied
