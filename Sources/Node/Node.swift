@@ -13,7 +13,7 @@ import ZnodeStore
 package final class Node: Sendable {
     private let configuration: NodeConfiguration
     private let directory: DataDirectory
-    private let runner: AttemptRunner
+    private let host: any AttemptHost
     private let incarnation = SystemClock.randomID()
     private let startedAt = SystemClock.now()
     let context = NodeContext()
@@ -30,7 +30,7 @@ package final class Node: Sendable {
         self.configuration = configuration
         logger = configuration.logger
         directory = try DataDirectory(path: configuration.dataDirectory)
-        runner = try AttemptRunner(directory: directory, logger: configuration.logger)
+        host = try configuration.openHost(directory, configuration.logger)
         (stopping, stoppingContinuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
 
@@ -43,7 +43,7 @@ package final class Node: Sendable {
             mode: configuration.mode,
             version: configuration.version,
             places: ([self] + siblings).map { node in
-                .init(worker: { node.workerID }, directory: node.directory, runner: node.runner)
+                .init(worker: { node.workerID }, directory: node.directory)
             },
             zones: configuration.zones,
             logger: logger
@@ -76,15 +76,20 @@ package final class Node: Sendable {
         // However it ends: nobody waits for its registration any more.
         defer { context.set(isDraining: true) }
         try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { await self.runner.run() }
+            group.addTask { try await self.host.run() }
             group.addTask {
-                for await (attempt, end) in self.runner.ends {
-                    self.worker.withLock { $0?.service }?.ended(attempt, end)
+                for await event in self.host.events {
+                    switch event {
+                    case .ended(let attempt, let end):
+                        self.worker.withLock { $0?.service }?.ended(attempt, end)
+                    case .restarted:
+                        break
+                    }
                 }
             }
             group.addTask { try await self.sessions() }
             try await group.next()
-            await onThread { self.runner.close() }
+            await self.host.close(endsAttempts: true)
             group.cancelAll()
         }
         if let mirror = context.mirror { await mirror.close() }
@@ -282,7 +287,7 @@ package final class Node: Sendable {
                 worker: id,
                 incarnation: incarnation,
                 layout: configuration.layout,
-                runner: runner,
+                host: host,
                 logger: logger
             )
             worker = (id, service)
@@ -300,7 +305,7 @@ package final class Node: Sendable {
     /// Removes the working files of runs that are over: they are no longer in the store.
     private func sweepFiles(_ session: any ZnodeSession) async {
         while await pause(.seconds(20)) {
-            let live = Set(runner.liveAttempts.map(\.run))
+            let live = Set(host.liveAttempts.map { $0.run })
             for run in directory.runsWithFiles() where !live.contains(run) {
                 do throws(StoreError) {
                     if try await session.exists(configuration.layout.run(run)) == nil {

@@ -18,6 +18,10 @@ package struct NodeConfiguration: Sendable {
     /// Opens the mirror once the cluster's id is known.
     package var openMirror: @Sendable (_ clusterID: String) async throws -> any MirrorStore
     package var dataDirectory: String
+    /// Opens the place where attempts run.
+    package var openHost: @Sendable (DataDirectory, Logger) throws -> any AttemptHost = {
+        try AttemptRunner(directory: $0, logger: $1)
+    }
     package var roles: Set<NodeRole> = Set(NodeRole.allCases)
     package var pool = JobDefinition.defaultPool
     package var labels: [String: String] = [:]

@@ -440,11 +440,6 @@ extension NodeOperations {
         attempt: Int
     ) async throws(OperationError) -> LogLocation {
         let id = AttemptID(run: run, task: task, partition: partition, number: attempt)
-        for place in places {
-            if let live = place.runner.log(of: id) {
-                return .here(directory: place.directory.logDirectory(id), live: live)
-            }
-        }
         let found = try await attempts(of: run).first {
             $0.task == task && $0.partition == partition && $0.n == attempt
         }

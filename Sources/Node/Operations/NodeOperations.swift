@@ -23,7 +23,6 @@ package struct NodeOperations: ClusterOperations {
     struct Place: Sendable {
         var worker: @Sendable () -> WorkerID?
         var directory: DataDirectory
-        var runner: AttemptRunner
     }
 
     package var worker: WorkerID? { context.current?.worker }

@@ -8,13 +8,15 @@ package import Scheduling
 import Synchronization
 
 /// Runs attempts on this machine: processes by the supervisor, HTTP calls by a client. Knows nothing of the store.
-package final class AttemptRunner: Sendable {
+package final class AttemptRunner: AttemptHost {
     private struct Live {
         var attempt: AttemptID
         var assignment: Assignment
         var outputFile: String
         var startedAt: WallTime?
         var call: Task<Void, Never>?
+        /// Why it could not be prepared.
+        var failure: ProcessError?
     }
 
     private let directory: DataDirectory
@@ -22,9 +24,8 @@ package final class AttemptRunner: Sendable {
     private let processEvents: AsyncStream<ProcessEvent>
     private let live = Mutex<[String: Live]>([:])
     private let logger: Logger
-    /// Ends of attempts, each once. Bounded by the number of live attempts.
-    package let ends: AsyncStream<(AttemptID, AttemptEnd)>
-    private let endsContinuation: AsyncStream<(AttemptID, AttemptEnd)>.Continuation
+    package let events: AsyncStream<HostEvent>
+    private let eventsContinuation: AsyncStream<HostEvent>.Continuation
 
     /// Sweeps what a crashed predecessor left running, then starts the supervisor.
     package init(directory: DataDirectory, logger: Logger) throws(ProcessError) {
@@ -38,7 +39,7 @@ package final class AttemptRunner: Sendable {
             )
         }
         (supervisor, processEvents) = try ProcessSupervisor.streaming(journal: journal)
-        (ends, endsContinuation) = AsyncStream.makeStream(bufferingPolicy: .unbounded)
+        (events, eventsContinuation) = AsyncStream.makeStream(bufferingPolicy: .unbounded)
         try supervisor.begin()
     }
 
@@ -69,7 +70,7 @@ package final class AttemptRunner: Sendable {
                 finish(exit.id) { live in self.end(of: exit, live) }
             }
         }
-        endsContinuation.finish()
+        eventsContinuation.finish()
     }
 
     /// Does all that can be done before the start is committed.
@@ -78,7 +79,7 @@ package final class AttemptRunner: Sendable {
         _ assignment: Assignment,
         token: Int64,
         worker: WorkerID
-    ) throws(ProcessError) {
+    ) {
         let run = directory.runDirectory(attempt.run)
         let workingDirectory = "\(run)/work"
         _ = DataDirectory.makeDirectories(workingDirectory)
@@ -107,24 +108,34 @@ package final class AttemptRunner: Sendable {
         do throws(ProcessError) {
             try supervisor.prepare(request)
         } catch {
-            live.withLock { $0[id] = nil }
-            throw error
+            live.withLock { $0[id]?.failure = error }
         }
     }
 
     /// The start is committed: go.
-    package func release(_ attempt: AttemptID) throws(ProcessError) {
+    package func release(_ attempt: AttemptID) {
         let id = attempt.znodeName
-        guard let assignment = live.withLock({ $0[id]?.assignment }) else { return }
-        switch assignment.action {
+        guard let entry = live.withLock({ $0[id] }) else { return }
+        switch entry.assignment.action {
         case .command:
-            try supervisor.release(id)
+            do throws(ProcessError) {
+                if let failure = entry.failure { throw failure }
+                try supervisor.release(id)
+            } catch {
+                finish(id) { _ in
+                    AttemptEnd(
+                        outcome: error.isRetriable ? .refused : .systemFailed,
+                        endedAt: SystemClock.now(),
+                        reason: "\(error)"
+                    )
+                }
+            }
         case .http(let action):
             let log = AttemptLog(directory: directory.logDirectory(attempt))
             live.withLock { $0[id]?.startedAt = SystemClock.now() }
             // The call's task is owned by `live`, which ends it; nothing of it outlives its entry there.
             let call = Task {
-                await self.call(action, id: id, timeout: assignment.timeoutMilliseconds, log: log)
+                await self.call(action, id: id, timeout: entry.assignment.timeoutMilliseconds, log: log)
             }
             live.withLock { $0[id]?.call = call }
         }
@@ -151,8 +162,16 @@ package final class AttemptRunner: Sendable {
 
     package var liveAttempts: [AttemptID] { live.withLock { $0.values.map(\.attempt) } }
 
-    /// Kills what runs and ends the supervisor. Blocks: called on a thread of its own.
-    package func close() { supervisor.close() }
+    package func claim() async throws -> [HeldAttempt] { [] }
+
+    package func acknowledge(_ attempt: AttemptID) {}
+
+    package func renewLease(until deadline: ContinuousClock.Instant) {}
+
+    /// Kills what runs and ends the supervisor.
+    package func close(endsAttempts: Bool) async {
+        await onThread { self.supervisor.close() }
+    }
 
     private func policy(_ assignment: Assignment) -> StopPolicy {
         let signals: [String: Int32] = [
@@ -167,7 +186,7 @@ package final class AttemptRunner: Sendable {
 
     private func finish(_ id: String, _ make: (Live) -> AttemptEnd) {
         guard let entry = live.withLock({ $0.removeValue(forKey: id) }) else { return }
-        endsContinuation.yield((entry.attempt, make(entry)))
+        eventsContinuation.yield(.ended(entry.attempt, make(entry)))
         unlink(entry.outputFile)
     }
 

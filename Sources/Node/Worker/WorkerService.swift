@@ -3,7 +3,6 @@ package import Logging
 package import Scheduling
 import Synchronization
 package import ZnodeStore
-import Processes
 
 /// The shell around `WorkerCore`: reads assignments, commits starts and finishes, and has attempts run.
 ///
@@ -25,7 +24,7 @@ package final class WorkerService: Sendable {
     private let worker: WorkerID
     private let incarnation: String
     private let layout: ZnodeLayout
-    private let runner: AttemptRunner
+    private let host: any AttemptHost
     private let logger: Logger
     private let work = Mutex(Work())
 
@@ -33,13 +32,13 @@ package final class WorkerService: Sendable {
         worker: WorkerID,
         incarnation: String,
         layout: ZnodeLayout,
-        runner: AttemptRunner,
+        host: any AttemptHost,
         logger: Logger
     ) {
         self.worker = worker
         self.incarnation = incarnation
         self.layout = layout
-        self.runner = runner
+        self.host = host
         self.logger = logger
     }
 
@@ -51,7 +50,7 @@ package final class WorkerService: Sendable {
 
     /// Asks everything that runs to end.
     package func stopAll(_ mode: KillMode) {
-        for attempt in work.withLock({ $0.core.runningAttempts }) { runner.stop(attempt, mode) }
+        for attempt in work.withLock({ $0.core.runningAttempts }) { host.stop(attempt, mode) }
     }
 
     /// An attempt's process is over. Said at any time, in a session or between two.
@@ -109,13 +108,13 @@ package final class WorkerService: Sendable {
         case .readKill(let attempt): await readKill(attempt, desk)
         case .start(let attempt): await start(attempt, desk)
         case .finish(let attempt, let end): await finish(attempt, end, desk)
-        case .stop(let attempt, let mode): runner.stop(attempt, mode)
+        case .stop(let attempt, let mode): host.stop(attempt, mode)
         case .abandon(let attempt):
             logger.warning(
                 "An attempt was taken away; its process is ended",
                 metadata: [LogKeys.attempt: "\(attempt)"]
             )
-            runner.stop(attempt, .kill)
+            host.stop(attempt, .kill)
         case .deleteKill(let attempt):
             await retrying(desk) { () throws(StoreError) in
                 do throws(StoreError) {
@@ -209,40 +208,19 @@ package final class WorkerService: Sendable {
             }
             return
         }
-        do {
-            try runner.prepare(attempt, assignment, token: token, worker: worker)
-        } catch {
-            let outcome: AttemptOutcome = error.isRetriable ? .refused : .systemFailed
-            perform {
-                $0.ended(
-                    attempt,
-                    AttemptEnd(outcome: outcome, endedAt: SystemClock.now(), reason: "\(error)")
-                )
-            }
-            return
-        }
+        host.prepare(attempt, assignment, token: token, worker: worker)
         switch await commitStart(attempt, desk) {
         case .started:
             let commands = work.withLock { $0.core.started(attempt) }
             guard !commands.contains(.abandon(attempt)) else {
                 // The session ended meanwhile; the next one finds the start and reports it lost.
-                runner.discard(attempt)
+                host.discard(attempt)
                 return
             }
-            do {
-                try runner.release(attempt)
-            } catch {
-                perform {
-                    $0.ended(
-                        attempt,
-                        AttemptEnd(outcome: .systemFailed, endedAt: SystemClock.now(), reason: "\(error)")
-                    )
-                }
-                return
-            }
+            host.release(attempt)
             for command in commands { desk.commands.yield(command) }
         case .startedByAnother:
-            runner.discard(attempt)
+            host.discard(attempt)
             perform {
                 $0.ended(
                     attempt,
@@ -254,7 +232,7 @@ package final class WorkerService: Sendable {
                 )
             }
         case .gone:
-            runner.discard(attempt)
+            host.discard(attempt)
             work.withLock { $0.core.assignmentGone(attempt) }
         }
     }
