@@ -50,13 +50,16 @@ package final class Signal: Sendable {
         }
     }
 
-    /// The same, for a time at most.
-    package func wait(upTo limit: Duration) async {
+    /// The same, for a time at most. `sleep` waits and throws only on cancellation.
+    package func wait(
+        upTo limit: Duration,
+        sleep: @escaping @Sendable (Duration) async throws -> Void
+    ) async {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await self.wait() }
             group.addTask {
                 do {
-                    try await ContinuousClock().sleep(for: limit)
+                    try await sleep(limit)
                 } catch {
                     return  // the other one was first
                 }

@@ -14,8 +14,9 @@ package final class Node: Sendable {
     private let configuration: NodeConfiguration
     private let directory: DataDirectory
     private let host: any AttemptHost
-    private let incarnation = SystemClock.randomID()
-    private let startedAt = SystemClock.now()
+    private let time: NodeTime
+    private let incarnation: String
+    private let startedAt: WallTime
     let context = NodeContext()
     private let worker = Mutex<(id: WorkerID, service: WorkerService)?>(nil)
     private let address = Mutex("")
@@ -29,6 +30,9 @@ package final class Node: Sendable {
     package init(_ configuration: NodeConfiguration) throws {
         self.configuration = configuration
         logger = configuration.logger
+        time = configuration.time
+        incarnation = time.randomID()
+        startedAt = time.now()
         directory = try DataDirectory(path: configuration.dataDirectory)
         host = try configuration.openHost(directory, configuration.logger)
         (stopping, stoppingContinuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
@@ -46,6 +50,7 @@ package final class Node: Sendable {
                 .init(worker: { node.workerID }, directory: node.directory)
             },
             zones: configuration.zones,
+            time: time,
             logger: logger
         )
     }
@@ -55,7 +60,7 @@ package final class Node: Sendable {
     /// Returns once this node has its number and its registration, or is being stopped.
     package func waitUntilRegistered() async {
         while context.current == nil, !context.isDraining {
-            guard await pause(.milliseconds(10)) else { return }
+            guard await time.pause(.milliseconds(10)) else { return }
         }
     }
 
@@ -100,7 +105,7 @@ package final class Node: Sendable {
             group.addTask {
                 while !Task.isCancelled {
                     try await self.session()
-                    guard await pause(.milliseconds(200)) else { break }
+                    guard await self.time.pause(.milliseconds(200)) else { break }
                 }
                 return false
             }
@@ -134,7 +139,7 @@ package final class Node: Sendable {
             }
         } catch let error as StoreError {
             logger.warning("A session could not be used", metadata: [LogKeys.error: "\(error)"])
-            _ = await pause(.seconds(1))
+            _ = await time.pause(.seconds(1))
         }
         context.set(current: nil)
         if context.isDraining, !configuration.leaves {
@@ -155,7 +160,7 @@ package final class Node: Sendable {
     private func serve(_ session: any ZnodeSession) async throws {
         let layout = configuration.layout
         let setup = ClusterSetup(session: session, layout: layout)
-        let cluster = try await setup.prepare(newID: SystemClock.randomID())
+        let cluster = try await setup.prepare(newID: time.randomID())
         try await identify(cluster)
         let id = try await workerID(setup)
         let service = try workerService(id)
@@ -164,9 +169,10 @@ package final class Node: Sendable {
             record: record(),
             session: session,
             layout: layout,
+            time: time,
             logger: logger
         )
-        var probe = ResourceProbe(directory: directory.path)
+        var probe = configuration.makeProbe(directory.path)
         try await registration.register(resources: probe.measure(running: service.liveCount, beat: 0))
         let jobs = JobReader(session: session, layout: layout, zones: configuration.zones)
         let leader = LeaderService(
@@ -176,23 +182,27 @@ package final class Node: Sendable {
             layout: layout,
             zones: configuration.zones,
             mirror: try await mirror(cluster.clusterID),
+            time: time,
             logger: logger
         )
         let leads = configuration.roles.contains(.leader)
         context.set(
             current: .init(session: session, worker: id, leader: leads ? leader : nil, jobs: jobs)
         )
-        let logger = logger
+        let (time, logger) = (time, logger)
         await withTaskGroup(of: Void.self) { group in
             group.addTask {
-                await keepDoing("beat", in: session, logger: logger) {
-                    try await registration.beat(self.context, directory: self.directory.path) {
+                await keepDoing("beat", in: session, time: time, logger: logger) {
+                    try await registration.beat(
+                        self.context,
+                        self.configuration.makeProbe(self.directory.path)
+                    ) {
                         service.liveCount
                     }
                 }
             }
             group.addTask {
-                await keepDoing("configs", in: session, logger: logger) {
+                await keepDoing("configs", in: session, time: time, logger: logger) {
                     try await registration.followConfiguration(self.context) { isDraining in
                         if isDraining { service.drain() } else { service.undrain() }
                         try await registration.setDraining(isDraining)
@@ -206,15 +216,18 @@ package final class Node: Sendable {
                     layout: layout,
                     zones: configuration.zones,
                     permission: context,
+                    time: time,
                     logger: logger
                 )
                 group.addTask {
-                    await keepDoing("worker", in: session, logger: logger) {
+                    await keepDoing("worker", in: session, time: time, logger: logger) {
                         try await service.serve(in: session)
                     }
                 }
                 group.addTask {
-                    await keepDoing("triggers", in: session, logger: logger) { try await triggers.run() }
+                    await keepDoing("triggers", in: session, time: time, logger: logger) {
+                        try await triggers.run()
+                    }
                 }
                 group.addTask { await self.sweepFiles(session) }
             }
@@ -228,8 +241,8 @@ package final class Node: Sendable {
     /// Campaigns and leads until the session is over, or this node drains: then it resigns at once.
     private func lead(_ leader: LeaderService, in session: any ZnodeSession) async {
         await withTaskGroup(of: Void.self) { group in
-            group.addTask { [logger] in
-                await keepDoing("leader", in: session, logger: logger) { try await leader.run() }
+            group.addTask { [time, logger] in
+                await keepDoing("leader", in: session, time: time, logger: logger) { try await leader.run() }
             }
             group.addTask { await self.leadershipEnds.wait() }
             await group.next()
@@ -243,7 +256,7 @@ package final class Node: Sendable {
     }
 
     private func record() -> WorkerRegistration {
-        let processors = ResourceProbe.processorCount
+        let probe = configuration.makeProbe(directory.path)
         return WorkerRegistration(
             incarnation: incarnation,
             address: address.withLock { $0 },
@@ -252,9 +265,9 @@ package final class Node: Sendable {
             tzdata: configuration.zones.version ?? "unknown",
             pool: configuration.pool,
             labels: configuration.labels,
-            slots: configuration.slots ?? 4 * processors,
-            cpuCount: processors,
-            memoryBytes: ResourceProbe.memoryBytes,
+            slots: configuration.slots ?? 4 * probe.processorCount,
+            cpuCount: probe.processorCount,
+            memoryBytes: probe.memoryBytes,
             isDraining: context.isDraining,
             takesWork: configuration.roles.contains(.worker)
         )
@@ -288,6 +301,7 @@ package final class Node: Sendable {
                 incarnation: incarnation,
                 layout: configuration.layout,
                 host: host,
+                time: time,
                 logger: logger
             )
             worker = (id, service)
@@ -304,7 +318,7 @@ package final class Node: Sendable {
 
     /// Removes the working files of runs that are over: they are no longer in the store.
     private func sweepFiles(_ session: any ZnodeSession) async {
-        while await pause(.seconds(20)) {
+        while await time.pause(.seconds(20)) {
             let live = Set(host.liveAttempts.map { $0.run })
             for run in directory.runsWithFiles() where !live.contains(run) {
                 do throws(StoreError) {
@@ -332,6 +346,7 @@ package final class Node: Sendable {
                 record: record(),
                 session: current.session,
                 layout: configuration.layout,
+                time: time,
                 logger: logger
             )
             do {
@@ -343,15 +358,15 @@ package final class Node: Sendable {
                 )
             }
         }
-        let deadline = ContinuousClock.now + configuration.drainTimeout
-        while service.liveCount > 0, ContinuousClock.now < deadline {
-            guard await pause(.milliseconds(50)) else { return }
+        let deadline = time.instant() + configuration.drainTimeout
+        while service.liveCount > 0, time.instant() < deadline {
+            guard await time.pause(.milliseconds(50)) else { return }
         }
         if service.liveCount > 0 {
             service.stopAll(.cancel)
-            let last = ContinuousClock.now + .seconds(15)
-            while service.liveCount > 0, ContinuousClock.now < last {
-                guard await pause(.milliseconds(50)) else { return }
+            let last = time.instant() + .seconds(15)
+            while service.liveCount > 0, time.instant() < last {
+                guard await time.pause(.milliseconds(50)) else { return }
             }
         }
     }

@@ -22,6 +22,10 @@ package struct NodeConfiguration: Sendable {
     package var openHost: @Sendable (DataDirectory, Logger) throws -> any AttemptHost = {
         try AttemptRunner(directory: $0, logger: $1)
     }
+    /// Measures the machine; given the data directory, whose disk counts.
+    package var makeProbe: @Sendable (String) -> any MachineProbe = { ResourceProbe(directory: $0) }
+    /// The clocks and the chance of all services.
+    package var time = NodeTime.system
     package var roles: Set<NodeRole> = Set(NodeRole.allCases)
     package var pool = JobDefinition.defaultPool
     package var labels: [String: String] = [:]

@@ -20,6 +20,30 @@ struct SourceRuleTests {
         }
     }
 
+    /// Services have the clocks and the chance that they are given, so that a simulation can own them. What stands for
+    /// the machine itself has the machine's.
+    @Test func servicesHaveTheTimeTheyAreGiven() throws {
+        let machine: Set<String> = [
+            "Sources/Node/Session/NodeTime.swift", "Sources/Node/Session/SystemClock.swift",
+            "Sources/Node/Worker/AttemptRunner.swift",
+        ]
+        let banned = [
+            "Date()", "Task.sleep", "Task.detached", " Task {", "SystemRandomNumberGenerator",
+            "ContinuousClock()", "ContinuousClock.now", "SuspendingClock", "SystemClock", "clock_gettime",
+        ]
+        let files =
+            try Repository.swiftFiles(below: "Sources/Node")
+            + Repository.swiftFiles(below: "Sources/Coordination")
+        for file in files where !machine.contains(file) {
+            for (number, line) in Repository.codeLines(of: try Repository.text(of: file)) {
+                for word in banned { #expect(!line.contains(word), "\(file):\(number) has \(word)") }
+                if line.firstMatch(of: /\b(?:random|shuffled|randomElement)\(/) != nil {
+                    #expect(line.contains("using:"), "\(file):\(number) draws from a generator of its own")
+                }
+            }
+        }
+    }
+
     @Test func decisionsDoNotWait() throws {
         for file in try Repository.swiftFiles(below: "Sources/Scheduling/Leader") {
             for (number, line) in Repository.codeLines(of: try Repository.text(of: file)) {

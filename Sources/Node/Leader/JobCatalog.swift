@@ -10,6 +10,7 @@ struct JobCatalog: Sendable {
     let session: any ZnodeSession
     let layout: ZnodeLayout
     let inbox: LeaderInbox
+    let time: NodeTime
     let logger: Logger
 
     func run() async throws {
@@ -20,7 +21,7 @@ struct JobCatalog: Sendable {
                 if progress.begin(owners) { inbox.post(.graphCompleted) }
                 for owner in owners where progress.startWatching(owner) {
                     group.addTask {
-                        await keepDoing("jobs of \(owner)", in: session, logger: logger) {
+                        await keepDoing("jobs of \(owner)", in: session, time: time, logger: logger) {
                             try await watch(owner, progress)
                         }
                         progress.stopWatching(owner)
@@ -58,7 +59,7 @@ struct JobCatalog: Sendable {
                 seen = current
                 if isFirst, progress.finishFirst(owner) { inbox.post(.graphCompleted) }
                 isFirst = false
-                if names.count > 10_000 { guard await pause(.seconds(1)) else { return } }
+                if names.count > 10_000 { guard await time.pause(.seconds(1)) else { return } }
             }
         } catch let error as StoreError where error.code == .noNode {
             // The directory was removed: its worker is forgotten.

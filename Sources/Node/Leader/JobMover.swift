@@ -8,6 +8,7 @@ struct JobMover: Sendable {
     let session: any ZnodeSession
     let layout: ZnodeLayout
     let inbox: LeaderInbox
+    let time: NodeTime
     let logger: Logger
 
     /// Moves all jobs of a worker that is gone to those that are there, soonest due first within what is read at
@@ -31,12 +32,12 @@ struct JobMover: Sendable {
                     return
                 }
                 // Something came in between (a submit that began earlier), or the worker returned: look again.
-                guard await pause(.milliseconds(200)) else { return }
+                guard await time.pause(.milliseconds(200)) else { return }
                 continue
             }
             var counts = try await jobCounts()
             guard !counts.isEmpty else {
-                guard await pause(.seconds(1)) else { return }  // nobody to take them: wait for a worker
+                guard await time.pause(.seconds(1)) else { return }  // nobody to take them: wait for a worker
                 continue
             }
             for chunk in names.sorted().prefix(2_000).map({ $0 }).chunked(50) {
@@ -71,7 +72,7 @@ struct JobMover: Sendable {
     func rebalance() async throws {
         for try await _ in session.childrenUpdates(of: layout.workers) {
             while try await evenOut() {
-                guard await pause(.seconds(1)) else { return }
+                guard await time.pause(.seconds(1)) else { return }
             }
         }
     }

@@ -15,8 +15,9 @@ struct LeaderLoop: ~Copyable {
     private let jobs: JobReader
     private let clusterID: String
     private let identity: MasterRecord
+    private let time: NodeTime
     private let logger: Logger
-    private var random = SystemRandomNumberGenerator()
+    private var random: NodeTime.Randomness
     private var lastCommitHadExternals = false
     private var asked: Set<LeaderLookup> = []
     private var moving: Set<WorkerID> = []
@@ -36,6 +37,7 @@ struct LeaderLoop: ~Copyable {
         jobs: JobReader,
         clusterID: String,
         identity: MasterRecord,
+        time: NodeTime,
         logger: Logger
     ) {
         self.core = core
@@ -47,7 +49,9 @@ struct LeaderLoop: ~Copyable {
         self.jobs = jobs
         self.clusterID = clusterID
         self.identity = identity
+        self.time = time
         self.logger = logger
+        random = time.randomness
         lastCommit = MirrorVersion(term: 0, commit: 0)
     }
 
@@ -63,7 +67,7 @@ struct LeaderLoop: ~Copyable {
                 mustPlan = true
             }
             answerQuestions()
-            if let wake = wakeAt, wake <= SystemClock.now() { mustPlan = true }
+            if let wake = wakeAt, wake <= time.now() { mustPlan = true }
             if mustPlan || inbox.hasExternals || feed.hasSettled {
                 let (didCommit, wake) = try await step(&group)
                 wakeAt = wake
@@ -71,7 +75,10 @@ struct LeaderLoop: ~Copyable {
             }
             if inbox.hasExternals { continue }
             if let wakeAt {
-                await inbox.signal.wait(upTo: .milliseconds(max(0, wakeAt - SystemClock.now())))
+                await inbox.signal.wait(
+                    upTo: .milliseconds(max(0, wakeAt - time.now())),
+                    sleep: time.sleep
+                )
             } else {
                 await inbox.signal.wait()
             }
@@ -87,7 +94,7 @@ struct LeaderLoop: ~Copyable {
     ) async throws -> (didCommit: Bool, wakeAt: WallTime?) {
         var draft = core
         draft.paused(isPausedByConfiguration || feed.isOutboxFull)
-        let plan = draft.plan(now: SystemClock.now(), random: &random)
+        let plan = draft.plan(now: time.now(), random: &random)
         for lookup in plan.lookups where asked.insert(lookup).inserted { read(lookup, &group) }
         var transactions = plan.transactions
         let external = lastCommitHadExternals && !transactions.isEmpty ? nil : inbox.takeExternal()
@@ -105,7 +112,7 @@ struct LeaderLoop: ~Copyable {
             moveJobs(&group)
             return (false, plan.wakeAt)
         }
-        let now = SystemClock.now()
+        let now = time.now()
         var encoded = transactions.map { $0.operations.flatMap { $0.encoded(layout, now: now) } }
         let finals = transactions.flatMap(\.finalRecords)
         let batch = MirrorBatch(version: lane.nextVersion, records: finals)
@@ -147,7 +154,7 @@ struct LeaderLoop: ~Copyable {
         var left = index
         var failed: LeaderOperation?
         for operation in transactions[transaction].operations {
-            let count = operation.encoded(layout, now: SystemClock.now()).count
+            let count = operation.encoded(layout, now: time.now()).count
             if left < count {
                 failed = operation
                 break
@@ -236,7 +243,7 @@ struct LeaderLoop: ~Copyable {
     private func answerQuestions() {
         for question in inbox.takeQuestions() {
             question.completion.resume(
-                returning: core.explain(question.run, task: question.task, now: SystemClock.now())
+                returning: core.explain(question.run, task: question.task, now: time.now())
             )
         }
     }
@@ -249,8 +256,8 @@ struct LeaderLoop: ~Copyable {
     // MARK: Reads
 
     private func read(_ lookup: LeaderLookup, _ group: inout ThrowingTaskGroup<Void, any Error>) {
-        group.addTask { [session, layout, jobs, inbox, logger] in
-            await keepDoing("read \(lookup)", in: session, logger: logger) {
+        group.addTask { [session, layout, jobs, inbox, time, logger] in
+            await keepDoing("read \(lookup)", in: session, time: time, logger: logger) {
                 switch lookup {
                 case .job(let name):
                     inbox.post(.jobRead(name, try await jobs.job(name)))
@@ -305,9 +312,9 @@ struct LeaderLoop: ~Copyable {
     private mutating func moveJobs(_ group: inout ThrowingTaskGroup<Void, any Error>) {
         guard core.isGraphComplete, !core.isSafeMode else { return }
         for worker in core.emptied.sorted() where moving.insert(worker).inserted {
-            let mover = JobMover(session: session, layout: layout, inbox: inbox, logger: logger)
-            group.addTask { [session, logger, inbox] in
-                await keepDoing("move jobs of \(worker)", in: session, logger: logger) {
+            let mover = JobMover(session: session, layout: layout, inbox: inbox, time: time, logger: logger)
+            group.addTask { [session, time, logger, inbox] in
+                await keepDoing("move jobs of \(worker)", in: session, time: time, logger: logger) {
                     try await mover.takeOver(worker)
                 }
                 inbox.post(.workerForgotten(worker))
@@ -318,16 +325,18 @@ struct LeaderLoop: ~Copyable {
     private mutating func startRebalancing(_ group: inout ThrowingTaskGroup<Void, any Error>) {
         guard core.isGraphComplete, !isRebalancing else { return }
         isRebalancing = true
-        let mover = JobMover(session: session, layout: layout, inbox: inbox, logger: logger)
-        group.addTask { [session, logger] in
-            await keepDoing("rebalance", in: session, logger: logger) { try await mover.rebalance() }
+        let mover = JobMover(session: session, layout: layout, inbox: inbox, time: time, logger: logger)
+        group.addTask { [session, time, logger] in
+            await keepDoing("rebalance", in: session, time: time, logger: logger) {
+                try await mover.rebalance()
+            }
         }
     }
 
     // MARK: Beat
 
     private mutating func beat(_ group: inout ThrowingTaskGroup<Void, any Error>) {
-        let now = SystemClock.now()
+        let now = time.now()
         let queued = core.queue.values
         let present = core.workers.values.filter(\.isPresent)
         let record = ClusterStatusRecord(

@@ -9,6 +9,7 @@ struct LeaderMailboxes: Sendable {
     let session: any ZnodeSession
     let layout: ZnodeLayout
     let inbox: LeaderInbox
+    let time: NodeTime
     let logger: Logger
 
     /// `known` are the workers whose assignments exist, present or not.
@@ -16,18 +17,28 @@ struct LeaderMailboxes: Sendable {
         try await withThrowingTaskGroup(of: Void.self) { group in
             for bucket in 0..<ZnodeLayout.bucketCount {
                 group.addTask {
-                    await keepDoing("status", in: session, logger: logger) { try await watchStatus(bucket) }
+                    await keepDoing("status", in: session, time: time, logger: logger) {
+                        try await watchStatus(bucket)
+                    }
                 }
             }
-            group.addTask { await keepDoing("queue", in: session, logger: logger) { try await watchQueue() } }
             group.addTask {
-                await keepDoing("commands", in: session, logger: logger) { try await watchCommands() }
+                await keepDoing("queue", in: session, time: time, logger: logger) { try await watchQueue() }
             }
             group.addTask {
-                await keepDoing("configs", in: session, logger: logger) { try await watchConfiguration() }
+                await keepDoing("commands", in: session, time: time, logger: logger) {
+                    try await watchCommands()
+                }
             }
             group.addTask {
-                await keepDoing("workers", in: session, logger: logger) { try await watchWorkers(known) }
+                await keepDoing("configs", in: session, time: time, logger: logger) {
+                    try await watchConfiguration()
+                }
+            }
+            group.addTask {
+                await keepDoing("workers", in: session, time: time, logger: logger) {
+                    try await watchWorkers(known)
+                }
             }
             try await group.waitForAll()
         }
@@ -100,7 +111,7 @@ struct LeaderMailboxes: Sendable {
                 if !entries.isEmpty { inbox.post(.queued(entries.sorted { $0.run < $1.run })) }
             }
             // A long list is taken at most once a second: most of it has been seen.
-            if names.count > 10_000 { guard await pause(.seconds(1)) else { return } }
+            if names.count > 10_000 { guard await time.pause(.seconds(1)) else { return } }
         }
     }
 
@@ -139,7 +150,7 @@ struct LeaderMailboxes: Sendable {
                         logger.error("A command cannot be read", metadata: [LogKeys.error: "\(error)"])
                     }
                     // What nobody waited for to the end is swept by age.
-                    if SystemClock.now().milliseconds - znode.stat.createdMilliseconds > 600_000 {
+                    if time.now().milliseconds - znode.stat.createdMilliseconds > 600_000 {
                         try await session.delete(path)
                     }
                 } catch {
@@ -166,10 +177,14 @@ struct LeaderMailboxes: Sendable {
             func watch(_ id: WorkerID) {
                 guard watched.insert(id).inserted else { return }
                 group.addTask {
-                    await keepDoing("worker", in: session, logger: logger) { try await watchWorker(id) }
+                    await keepDoing("worker", in: session, time: time, logger: logger) {
+                        try await watchWorker(id)
+                    }
                 }
                 group.addTask {
-                    await keepDoing("resources", in: session, logger: logger) { try await watchResources(id) }
+                    await keepDoing("resources", in: session, time: time, logger: logger) {
+                        try await watchResources(id)
+                    }
                 }
             }
             for id in known { watch(id) }

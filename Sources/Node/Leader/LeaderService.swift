@@ -13,6 +13,7 @@ package final class LeaderService: Sendable {
     private let layout: ZnodeLayout
     private let zones: TimeZoneDatabase
     private let mirror: any MirrorStore
+    private let time: NodeTime
     private let logger: Logger
     private let inbox = Mutex<LeaderInbox?>(nil)
 
@@ -23,6 +24,7 @@ package final class LeaderService: Sendable {
         layout: ZnodeLayout,
         zones: TimeZoneDatabase,
         mirror: any MirrorStore,
+        time: NodeTime,
         logger: Logger
     ) {
         self.identity = identity
@@ -31,6 +33,7 @@ package final class LeaderService: Sendable {
         self.layout = layout
         self.zones = zones
         self.mirror = mirror
+        self.time = time
         self.logger = logger
     }
 
@@ -44,13 +47,14 @@ package final class LeaderService: Sendable {
     /// Campaigns again and again until the session is over or the task is cancelled.
     package func run() async throws {
         while !Task.isCancelled {
-            var random = SystemRandomNumberGenerator()
+            var random = time.randomness
             let worker = identity.worker
             let election = LeaderElection(
                 session: session,
                 master: layout.master,
                 term: layout.term,
                 masterData: RecordCoding.encode(identity),
+                clock: time.clock,
                 nextTerm: { [layout] znode in
                     let last: Int
                     do {
@@ -86,7 +90,7 @@ package final class LeaderService: Sendable {
             }
             guard !session.state.isOver, !Task.isCancelled else { return }
             try await resign()
-            guard await pause(.seconds(1)) else { return }
+            guard await time.pause(.seconds(1)) else { return }
         }
     }
 
@@ -110,7 +114,7 @@ package final class LeaderService: Sendable {
             logger.error("A live run cannot be led", metadata: [LogKeys.reason: "\(each)"])
         }
         let inbox = LeaderInbox()
-        let feed = MirrorFeed(mirror: mirror, logger: logger)
+        let feed = MirrorFeed(mirror: mirror, time: time, logger: logger)
         var loop = LeaderLoop(
             core: LeaderCore(snapshot: snapshot),
             lane: lane,
@@ -121,6 +125,7 @@ package final class LeaderService: Sendable {
             jobs: jobs,
             clusterID: clusterID,
             identity: identity,
+            time: time,
             logger: logger
         )
         self.inbox.withLock { $0 = inbox }
@@ -128,19 +133,28 @@ package final class LeaderService: Sendable {
             self.inbox.withLock { $0 = nil }
             inbox.close()
         }
-        let mailboxes = LeaderMailboxes(session: session, layout: layout, inbox: inbox, logger: logger)
+        let mailboxes = LeaderMailboxes(
+            session: session,
+            layout: layout,
+            inbox: inbox,
+            time: time,
+            logger: logger
+        )
         let catalog = JobCatalog(
             session: session,
             layout: layout,
             inbox: inbox,
+            time: time,
             logger: logger
         )
         let outbox = OutboxReader(session: session, layout: layout)
         for final in try await outbox.read() { feed.add(final: final) }
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await mailboxes.run(known: snapshot.knownWorkers) }
-            group.addTask { [session, logger] in
-                await keepDoing("catalog", in: session, logger: logger) { try await catalog.run() }
+            group.addTask { [session, time, logger] in
+                await keepDoing("catalog", in: session, time: time, logger: logger) {
+                    try await catalog.run()
+                }
             }
             group.addTask { await feed.run(onRecovered: { inbox.post(.projectAgain) }) }
             group.addTask { await self.beat(inbox) }
@@ -166,11 +180,11 @@ package final class LeaderService: Sendable {
                 // Down, or not everything shown. `known` is as it was, so the next look does it again.
                 logger.debug("The mirror was not asked", metadata: [LogKeys.error: "\(error)"])
             }
-        } while await pause(.seconds(2))
+        } while await time.pause(.seconds(2))
     }
 
     /// Wakes the loop now and then, for what only time brings: settled outbox entries, the status beat.
     private func beat(_ inbox: LeaderInbox) async {
-        while await pause(.seconds(5)) { inbox.post(.beat) }
+        while await time.pause(.seconds(5)) { inbox.post(.beat) }
     }
 }

@@ -30,8 +30,12 @@ package final class EventFanout: Sendable {
     }
 
     private let state = Mutex(State())
+    private let executor: (any TaskExecutor)?
 
-    package init() {}
+    /// `executor` is what the subscription's reader prefers: it is nobody's child.
+    package init(executor: (any TaskExecutor)? = nil) {
+        self.executor = executor
+    }
 
     /// The events from now on. `subscribe` is called where nobody else is looking.
     package func events(_ subscribe: @Sendable () -> AsyncStream<MirrorEvent>) -> AsyncStream<MirrorEvent> {
@@ -51,7 +55,9 @@ package final class EventFanout: Sendable {
             if state.subscription == nil {
                 guard let upstream else { return false }
                 let subscription = state.nextNumber()
-                let reader = Task { await self.read(upstream, for: subscription) }
+                let reader = Task(executorPreference: executor) {
+                    await self.read(upstream, for: subscription)
+                }
                 state.subscription = Subscription(number: subscription, reader: reader)
             }
             state.subscription?.viewers[number] = viewer

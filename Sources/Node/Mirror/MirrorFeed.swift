@@ -40,13 +40,15 @@ package final class MirrorFeed: Sendable {
     }
 
     private let mirror: any MirrorStore
+    private let time: NodeTime
     private let logger: Logger
     private let pending = Mutex(Pending())
     private let signal: AsyncStream<Void>
     private let signalContinuation: AsyncStream<Void>.Continuation
 
-    package init(mirror: any MirrorStore, logger: Logger) {
+    package init(mirror: any MirrorStore, time: NodeTime, logger: Logger) {
         self.mirror = mirror
+        self.time = time
         self.logger = logger
         // Bound of one: a signal says "there is something".
         (signal, signalContinuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
@@ -76,7 +78,7 @@ package final class MirrorFeed: Sendable {
 
     /// Outbox entries that the mirror has had long enough: to be deleted by the leader.
     package func takeSettled() -> [MirrorVersion] {
-        let limit = ContinuousClock.now - Self.settleTime
+        let limit = time.instant() - Self.settleTime
         return pending.withLock { pending in
             var versions: [MirrorVersion] = []
             while let first = pending.settled.first, first.at < limit, versions.count < 500 {
@@ -98,9 +100,10 @@ package final class MirrorFeed: Sendable {
                 do throws(MirrorError) {
                     try await mirror.write(batches)
                     backoff = .milliseconds(200)
+                    let now = time.instant()
                     let hadError = pending.withLock { pending in
                         for final in pending.finals.prefix(count) {
-                            pending.settled.append((final.batch.version, final.bytes, .now))
+                            pending.settled.append((final.batch.version, final.bytes, now))
                         }
                         pending.finals.removeFirst(count)
                         defer { pending.error = nil }
@@ -130,7 +133,7 @@ package final class MirrorFeed: Sendable {
                             metadata: [LogKeys.error: "\(error)"]
                         )
                     }
-                    guard await pause(backoff) else { return }
+                    guard await time.pause(backoff) else { return }
                     backoff = min(backoff * 2, .seconds(2))
                 }
             }

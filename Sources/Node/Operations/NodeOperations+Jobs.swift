@@ -7,7 +7,7 @@ extension NodeOperations {
     package func createJob(_ definition: JobDefinition) async throws(OperationError) -> JobView {
         let current = try current()
         return try await storing {
-            try await submit(definition, current, creationID: SystemClock.randomID())
+            try await submit(definition, current, creationID: time.randomID())
         }
     }
 
@@ -42,7 +42,7 @@ extension NodeOperations {
     ) async throws -> JobView? {
         let session = current.session
         let name = definition.name
-        let now = SystemClock.now()
+        let now = time.now()
         let fired = try await firedRecord(session, name)
         var version = 1
         if fired != nil {
@@ -165,7 +165,7 @@ extension NodeOperations {
             var known = known
             let name = definition.name
             while true {
-                let now = SystemClock.now()
+                let now = time.now()
                 do {
                     _ = try await current.session.multi(
                         JobOperations.replace(known, with: definition, layout, now: now)

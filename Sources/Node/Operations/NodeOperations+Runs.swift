@@ -18,7 +18,7 @@ extension NodeOperations {
             record.manual += 1
             let run = RunID(
                 job: request.job,
-                logicalTime: request.at ?? SystemClock.now().second,
+                logicalTime: request.at ?? time.now().second,
                 suffix: "m\(record.manual)"
             )
             return QueueEntry(
@@ -27,8 +27,8 @@ extension NodeOperations {
                 cause: .manual,
                 priority: known.job.definition.effectivePriority,
                 params: params,
-                queuedAt: SystemClock.now(),
-                traceID: request.traceID ?? SystemClock.randomID(),
+                queuedAt: time.now(),
+                traceID: request.traceID ?? time.randomID(),
                 triggersDownstream: request.triggersDownstream,
                 waitsForUpstreams: request.waitsForUpstreams
             )
@@ -86,7 +86,7 @@ extension NodeOperations {
         _ make: @Sendable (inout FiredRecord) -> QueueEntry
     ) async throws(OperationError) -> (RunView, isNew: Bool) {
         let name = known.job.definition.name
-        let key = requestID ?? SystemClock.randomID()
+        let key = requestID ?? time.randomID()
         return try await storing {
             var isUnsure = false
             let path = layout.fired(name)
@@ -266,16 +266,16 @@ extension NodeOperations {
     func command(_ kind: CommandRequest.Kind, reason: String?) async throws(OperationError) {
         let current = try current()
         let request = CommandRequest(
-            id: SystemClock.randomID(),
+            id: time.randomID(),
             kind: kind,
             reason: reason,
-            at: SystemClock.now()
+            at: time.now()
         )
         let path = layout.command(request.id)
         let verdict: Verdict? = try await storing {
             let data = RecordCoding.encode(CommandRecord(request: request))
             _ = try await current.session.create(path, data: data)
-            return try await withDeadline(.seconds(15)) {
+            return try await withDeadline(.seconds(15), time) {
                 for try await znode in current.session.updates(of: path) {
                     guard let znode else { return nil }
                     let record = try RecordCoding.decode(CommandRecord.self, from: znode.data, path: path)
@@ -363,8 +363,8 @@ extension NodeOperations {
                 cause: .retry,
                 priority: old.run.priority,
                 params: params,
-                queuedAt: SystemClock.now(),
-                traceID: traceID ?? SystemClock.randomID(),
+                queuedAt: time.now(),
+                traceID: traceID ?? time.randomID(),
                 waitsForUpstreams: false,
                 carried: tasks
             )
@@ -467,12 +467,13 @@ extension NodeOperations {
 /// Runs something for a time at most; `nil` when the time is over first.
 private func withDeadline<Value: Sendable>(
     _ limit: Duration,
+    _ time: NodeTime,
     _ body: @escaping @Sendable () async throws -> Value?
 ) async throws -> Value? {
     try await withThrowingTaskGroup(of: Value?.self) { group in
         group.addTask { try await body() }
         group.addTask {
-            _ = await pause(limit)
+            _ = await time.pause(limit)
             return nil
         }
         defer { group.cancelAll() }

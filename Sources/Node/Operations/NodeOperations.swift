@@ -15,14 +15,36 @@ package struct NodeOperations: ClusterOperations {
     /// Where output is that this process can read itself.
     let places: [Place]
     let zones: TimeZoneDatabase
+    let time: NodeTime
     let logger: Logger
     /// What viewers of live events share.
-    private let fanout = EventFanout()
+    private let fanout: EventFanout
 
     /// A node of this process.
     struct Place: Sendable {
         var worker: @Sendable () -> WorkerID?
         var directory: DataDirectory
+    }
+
+    init(
+        context: NodeContext,
+        layout: ZnodeLayout,
+        mode: String,
+        version: String,
+        places: [Place],
+        zones: TimeZoneDatabase,
+        time: NodeTime,
+        logger: Logger
+    ) {
+        self.context = context
+        self.layout = layout
+        self.mode = mode
+        self.version = version
+        self.places = places
+        self.zones = zones
+        self.time = time
+        self.logger = logger
+        fanout = EventFanout(executor: time.executor)
     }
 
     package var worker: WorkerID? { context.current?.worker }

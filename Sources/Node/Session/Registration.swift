@@ -9,6 +9,7 @@ struct Registration: Sendable {
     let record: WorkerRegistration
     let session: any ZnodeSession
     let layout: ZnodeLayout
+    let time: NodeTime
     let logger: Logger
 
     /// Registers in one `multi`. A registration that an earlier session of this node left is replaced: the data
@@ -46,15 +47,19 @@ struct Registration: Sendable {
 
     /// Writes what this node measures, every few seconds and when the number of running attempts changes much; learns
     /// the store's clock on the way.
-    func beat(_ context: NodeContext, directory: String, running: @Sendable () -> Int) async throws {
-        var probe = ResourceProbe(directory: directory)
+    func beat(
+        _ context: NodeContext,
+        _ probe: any MachineProbe,
+        running: @Sendable () -> Int
+    ) async throws {
+        var probe = probe
         var beat = 0
         while !Task.isCancelled {
             beat += 1
             let report = probe.measure(running: running(), beat: beat)
-            let before = SystemClock.now()
+            let before = time.now()
             let stat = try await session.set(layout.resources(worker), data: RecordCoding.encode(report))
-            let after = SystemClock.now()
+            let after = time.now()
             let middle = (before.milliseconds + after.milliseconds) / 2
             let offset = middle - stat.modifiedMilliseconds
             // The answer's way adds to what seems an offset: only what is beyond the round trip counts.
@@ -62,7 +67,7 @@ struct Registration: Sendable {
             if let queue = try await session.exists(layout.jobQueue) {
                 context.set(queueLength: Int(queue.childCount))
             }
-            guard await pause(.seconds(5)) else { return }
+            guard await time.pause(.seconds(5)) else { return }
         }
     }
 

@@ -1,8 +1,18 @@
 internal import Glibc
 package import Scheduling
 
+/// What a node sees of the machine that it is on.
+///
+/// Conformers: `ResourceProbe`, and the machines of a simulation.
+package protocol MachineProbe: Sendable {
+    var processorCount: Int { get }
+    var memoryBytes: Int64 { get }
+    /// What is in use now; the processors' share counts since the last call.
+    mutating func measure(running: Int, beat: Int) -> ResourceReport
+}
+
 /// Measures this machine: processors, memory, load, disk.
-package struct ResourceProbe: Sendable {
+package struct ResourceProbe: MachineProbe {
     private var lastBusy: UInt64 = 0
     private var lastTotal: UInt64 = 0
     private let directory: String
@@ -11,11 +21,10 @@ package struct ResourceProbe: Sendable {
         self.directory = directory
     }
 
-    package static var processorCount: Int { max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
+    package var processorCount: Int { max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
 
-    package static var memoryBytes: Int64 { memory().total }
+    package var memoryBytes: Int64 { Self.memory().total }
 
-    /// What is in use now; the processors' share counts since the last call.
     package mutating func measure(running: Int, beat: Int) -> ResourceReport {
         let (busy, total) = Self.processorTicks()
         let share = total > lastTotal ? Double(busy - lastBusy) / Double(total - lastTotal) : 0

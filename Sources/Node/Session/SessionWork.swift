@@ -9,6 +9,7 @@ import Coordination
 func keepDoing(
     _ step: String,
     in session: any ZnodeSession,
+    time: NodeTime,
     logger: Logger,
     _ duty: @Sendable () async throws -> Void
 ) async {
@@ -31,17 +32,7 @@ func keepDoing(
                 "A duty failed and begins again",
                 metadata: [LogKeys.step: "\(step)", LogKeys.error: "\(error)"]
             )
-            guard await pause(.seconds(1)) else { return }
+            guard await time.pause(.seconds(1)) else { return }
         }
-    }
-}
-
-/// Sleeps; returns false when the task was cancelled.
-func pause(_ duration: Duration) async -> Bool {
-    do {
-        try await ContinuousClock().sleep(for: duration)
-        return true
-    } catch {
-        return false  // only cancellation ends a sleep early
     }
 }

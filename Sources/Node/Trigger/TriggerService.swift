@@ -25,6 +25,7 @@ package final class TriggerService: Sendable {
     private let layout: ZnodeLayout
     private let zones: TimeZoneDatabase
     private let permission: any FiringPermission
+    private let time: NodeTime
     private let logger: Logger
     private let lane: TransactionLane
     private let timers = Mutex(Timers())
@@ -37,6 +38,7 @@ package final class TriggerService: Sendable {
         layout: ZnodeLayout,
         zones: TimeZoneDatabase,
         permission: any FiringPermission,
+        time: NodeTime,
         logger: Logger
     ) {
         self.worker = worker
@@ -44,6 +46,7 @@ package final class TriggerService: Sendable {
         self.layout = layout
         self.zones = zones
         self.permission = permission
+        self.time = time
         self.logger = logger
         lane = TransactionLane(session: session)
     }
@@ -128,7 +131,7 @@ package final class TriggerService: Sendable {
         }
         // The triggers of a new version count from when it was stored.
         let mark = max(fired.mark, stored.storedAt.second)
-        let now = SystemClock.now().second
+        let now = time.now().second
         timers.withLock { timers in
             timers.marks[name] = (fired, firedVersion)
             timers.core.own(name, jobTimers, mark: mark, since: now)
@@ -141,17 +144,17 @@ package final class TriggerService: Sendable {
         await withTaskGroup(of: Void.self) { group in
             while !Task.isCancelled {
                 let wake = timers.withLock { $0.core.nextWake() }
-                let wait = wake.map { WallTime($0) - SystemClock.now() } ?? .max
+                let wait = wake.map { WallTime($0) - time.now() } ?? .max
                 if wait > 0 {
-                    await changed.wait(upTo: .milliseconds(min(wait, 30_000)))
+                    await changed.wait(upTo: .milliseconds(min(wait, 30_000)), sleep: time.sleep)
                     continue
                 }
                 if let hold = permission.firingHold {
                     logger.debug("Due jobs are held back", metadata: [LogKeys.reason: "\(hold)"])
-                    guard await pause(.seconds(1)) else { return }
+                    guard await time.pause(.seconds(1)) else { return }
                     continue
                 }
-                let now = SystemClock.now().second
+                let now = time.now().second
                 let firings = timers.withLock { $0.core.due(at: now, limit: 256) }
                 for firing in firings { group.addTask { await self.fire(firing) } }
             }
@@ -160,7 +163,7 @@ package final class TriggerService: Sendable {
 
     /// T2.
     private func fire(_ firing: Firing) async {
-        let now = SystemClock.now()
+        let now = time.now()
         // Runs that were found to exist: their mark alone is behind.
         var existing: Set<UnixTime> = []
         while true {
@@ -179,7 +182,7 @@ package final class TriggerService: Sendable {
                     cause: .schedule,
                     priority: firing.priority,
                     queuedAt: now,
-                    traceID: SystemClock.randomID()
+                    traceID: time.randomID()
                 )
                 entry.suppression = due.suppression
                 operations.append(.create(layout.queueEntry(entry.run), data: RecordCoding.encode(entry)))
@@ -209,7 +212,7 @@ package final class TriggerService: Sendable {
                         "A firing could not be committed",
                         metadata: [LogKeys.job: "\(firing.job)", LogKeys.error: "\(error)"]
                     )
-                    let later = SystemClock.now().second.adding(seconds: 1)
+                    let later = time.now().second.adding(seconds: 1)
                     timers.withLock { $0.core.postponed(firing.job, until: later) }
                     changed.notify()
                     return

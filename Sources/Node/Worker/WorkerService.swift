@@ -25,6 +25,7 @@ package final class WorkerService: Sendable {
     private let incarnation: String
     private let layout: ZnodeLayout
     private let host: any AttemptHost
+    private let time: NodeTime
     private let logger: Logger
     private let work = Mutex(Work())
 
@@ -33,12 +34,14 @@ package final class WorkerService: Sendable {
         incarnation: String,
         layout: ZnodeLayout,
         host: any AttemptHost,
+        time: NodeTime,
         logger: Logger
     ) {
         self.worker = worker
         self.incarnation = incarnation
         self.layout = layout
         self.host = host
+        self.time = time
         self.logger = logger
     }
 
@@ -164,7 +167,7 @@ package final class WorkerService: Sendable {
                     self.logger.error("An assignment cannot be read", metadata: [LogKeys.error: "\(error)"])
                 }
             }
-            self.perform { $0.assignmentRead(attempt, isStarted: isStarted, now: SystemClock.now()) }
+            self.perform { $0.assignmentRead(attempt, isStarted: isStarted, now: self.time.now()) }
         }
     }
 
@@ -201,7 +204,7 @@ package final class WorkerService: Sendable {
                     attempt,
                     AttemptEnd(
                         outcome: .systemFailed,
-                        endedAt: SystemClock.now(),
+                        endedAt: time.now(),
                         reason: "the assignment cannot be read"
                     )
                 )
@@ -226,7 +229,7 @@ package final class WorkerService: Sendable {
                     attempt,
                     AttemptEnd(
                         outcome: .lost,
-                        endedAt: SystemClock.now(),
+                        endedAt: time.now(),
                         reason: "an earlier incarnation of the worker started it"
                     )
                 )
@@ -242,7 +245,7 @@ package final class WorkerService: Sendable {
     }
 
     private func commitStart(_ attempt: AttemptID, _ desk: Desk) async -> StartOutcome {
-        let now = SystemClock.now()
+        let now = time.now()
         let path = layout.assignment(attempt, worker)
         let report = ReportCoding.started(attempt, at: now)
         let operations: [StoreOperation] = [
