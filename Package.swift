@@ -109,9 +109,8 @@ let package = Package(
         .executableTarget(
             name: "skyfire",
             dependencies: [
-                "Coordination", "Cron", "HTTPAPI", "Mirror", "Node", "Redis", "Scheduling", "SkyfireClient",
-                "ZnodeStore",
-                "ZnodeStoreSQLite", "ZooKeeper",
+                "Coordination", "Cron", "HTTPAPI", "Mirror", "Node", "Processes", "Redis", "Scheduling",
+                "SkyfireClient", "ZnodeStore", "ZnodeStoreSQLite", "ZooKeeper",
                 argumentParser, lifecycle, logging, unixSignals,
             ],
             swiftSettings: settings
@@ -160,7 +159,7 @@ let package = Package(
         ),
         .testTarget(
             name: "ProcessesTests",
-            dependencies: ["Processes", "CProcess"],
+            dependencies: ["Processes", "CProcess", "skyfire"],
             swiftSettings: settings
         ),
         .testTarget(

@@ -1,6 +1,11 @@
 package import Scheduling
 package import ZnodeStore
 
+/// There is nothing where a cluster should be: the ensemble is another one, or has lost its data.
+package struct ClusterVanished: Error, Hashable, Sendable {
+    package let root: ZnodePath
+}
+
 /// Makes a cluster's tree where there is none, and checks the one that is there.
 package struct ClusterSetup: Sendable {
     private let session: any ZnodeSession
@@ -11,11 +16,13 @@ package struct ClusterSetup: Sendable {
         self.layout = layout
     }
 
-    /// Returns the cluster's record. `newID` is used only where this call founds the cluster.
+    /// Returns the cluster's record. `newID` is used only where this call founds the cluster; `nil` where it must not,
+    /// because this node belongs to one that should be there.
     ///
-    /// - Throws: `StoreError`, or `RecordError` where the tree is of another form.
-    package func prepare(newID: String) async throws -> ClusterRecord {
+    /// - Throws: `StoreError`, `ClusterVanished`, or `RecordError` where the tree is of another form.
+    package func prepare(newID: String?) async throws -> ClusterRecord {
         if let record = try await existing() { return record }
+        guard let newID else { throw ClusterVanished(root: layout.root) }
         try await makeParents()
         let record = ClusterRecord(clusterID: newID, layoutVersion: ZnodeLayout.version)
         var operations: [StoreOperation] = [.create(layout.root, data: RecordCoding.encode(record))]

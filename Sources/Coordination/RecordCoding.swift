@@ -176,9 +176,14 @@ package enum ReportCoding {
         var signal: Int?
         var reason: String?
         var outputs: [String: String]?
+        /// Of a late result: what it was, and whether it was certainly taken over before.
+        var outcome: AttemptOutcome?
+        var isCertain: Bool?
+        var worker: WorkerID?
 
         enum CodingKeys: String, CodingKey {
-            case signal, reason, outputs
+            case signal, reason, outputs, outcome, worker
+            case isCertain = "is_certain"
             case startedAt = "started_at"
             case endedAt = "ended_at"
             case exitCode = "exit_code"
@@ -205,6 +210,27 @@ package enum ReportCoding {
         return ("\(attempt.znodeName).\(end.outcome.rawValue)", RecordCoding.encode(content))
     }
 
+    /// A result that was refused because its attempt had been taken over.
+    package static func late(
+        _ attempt: AttemptID,
+        _ end: AttemptEnd,
+        isCertain: Bool,
+        worker: WorkerID
+    ) -> (name: String, data: [UInt8]) {
+        let content = Content(
+            startedAt: end.startedAt,
+            endedAt: end.endedAt,
+            exitCode: end.exitCode,
+            signal: end.signal,
+            reason: end.reason,
+            outputs: nil,
+            outcome: end.outcome,
+            isCertain: isCertain,
+            worker: worker
+        )
+        return ("\(attempt.znodeName).late", RecordCoding.encode(content))
+    }
+
     /// What a name says by itself; `needsContent` where the znode must be read for the rest.
     package static func parse(name: String, bucket: Int) -> (report: Report, needsContent: Bool)? {
         guard let tilde = name.lastIndex(of: "~"),
@@ -218,6 +244,16 @@ package enum ReportCoding {
             return (
                 Report(attempt: attempt, event: .started, startedAt: time, bucket: bucket, znodeName: name),
                 false
+            )
+        case "late":
+            return (
+                Report(
+                    attempt: attempt,
+                    event: .late(.lost, isCertain: false),
+                    bucket: bucket,
+                    znodeName: name
+                ),
+                true
             )
         case let outcome?:
             guard let outcome = AttemptOutcome(rawValue: String(outcome)) else { return nil }
@@ -247,6 +283,10 @@ package enum ReportCoding {
         report.signal = content.signal
         report.reason = content.reason
         report.outputs = content.outputs ?? [:]
+        if case .late = report.event {
+            report.event = .late(content.outcome ?? .lost, isCertain: content.isCertain ?? false)
+            report.worker = content.worker
+        }
     }
 
     private static func text(_ time: WallTime) -> String { String(time.milliseconds, radix: 36) }

@@ -88,6 +88,8 @@ package struct ClusterConfiguration: Hashable, Sendable, Codable {
     package var pauseReason: String?
     /// Workers that are to take no new work.
     package var draining: [WorkerID] = []
+    /// Workers that a person has declared gone for good, until they come back: they do not count for safe mode.
+    package var givenUp: [WorkerID] = []
     /// The most entries in the queue before timers hold back and the API answers 429.
     package var maximumQueueLength = 100_000
 
@@ -98,11 +100,13 @@ package struct ClusterConfiguration: Hashable, Sendable, Codable {
         isPaused = try container.decodeIfPresent(Bool.self, forKey: .isPaused) ?? false
         pauseReason = try container.decodeIfPresent(String.self, forKey: .pauseReason)
         draining = try container.decodeIfPresent([WorkerID].self, forKey: .draining) ?? []
+        givenUp = try container.decodeIfPresent([WorkerID].self, forKey: .givenUp) ?? []
         maximumQueueLength = try container.decodeIfPresent(Int.self, forKey: .maximumQueueLength) ?? 100_000
     }
 
     enum CodingKeys: String, CodingKey {
         case draining
+        case givenUp = "given_up"
         case isPaused = "is_paused"
         case pauseReason = "pause_reason"
         case maximumQueueLength = "maximum_queue_length"
@@ -121,6 +125,10 @@ package struct ClusterStatusRecord: Hashable, Sendable, Codable {
     package var liveRuns: Int
     package var queued: Int
     package var oldestQueuedAt: WallTime?
+    /// Results refused in this term because their attempt had been taken over.
+    package var incidents: Int
+    /// Whether fewer than half of the known workers are present, so that nothing is taken over.
+    package var isSafeMode: Bool
 
     package init(
         clusterID: String,
@@ -132,7 +140,9 @@ package struct ClusterStatusRecord: Hashable, Sendable, Codable {
         hosts: [String],
         liveRuns: Int,
         queued: Int,
-        oldestQueuedAt: WallTime?
+        oldestQueuedAt: WallTime?,
+        incidents: Int,
+        isSafeMode: Bool
     ) {
         self.clusterID = clusterID
         self.leader = leader
@@ -144,10 +154,13 @@ package struct ClusterStatusRecord: Hashable, Sendable, Codable {
         self.liveRuns = liveRuns
         self.queued = queued
         self.oldestQueuedAt = oldestQueuedAt
+        self.incidents = incidents
+        self.isSafeMode = isSafeMode
     }
 
     enum CodingKeys: String, CodingKey {
-        case leader, term, commit, at, size, hosts, queued
+        case leader, term, commit, at, size, hosts, queued, incidents
+        case isSafeMode = "is_safe_mode"
         case clusterID = "cluster_id"
         case liveRuns = "live_runs"
         case oldestQueuedAt = "oldest_queued_at"

@@ -54,6 +54,17 @@ let clusterRoutes: [Route] = [
     },
     Route(
         .post,
+        "/v1/cluster:takeover",
+        "takeOverAbsent",
+        "Give up the workers that are gone, so that safe mode ends and the rest takes everything of theirs over.",
+        body: .optional("Reason"),
+        answer: "Cluster"
+    ) { request, environment in
+        try await environment.operations.giveUpAbsent(reason: try await request.reason())
+        return JSONBody.response(try await environment.operations.cluster())
+    },
+    Route(
+        .post,
         "/v1/cluster:resume",
         "resumeCluster",
         "Go on after a pause of the cluster.",

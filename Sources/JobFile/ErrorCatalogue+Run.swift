@@ -67,6 +67,26 @@ extension ErrorCatalogue {
             example: "${tasks.get.outputs.count} where get wrote none"
         ),
         Entry(
+            "E3009",
+            "late result refused",
+            cause:
+                "The worker had lost contact for so long that its attempt was taken over; when it came back with a "
+                + "result, that did not count any more.",
+            mend:
+                "Nothing, if the task may run twice. Otherwise say exclusive: true, or on_lost: fail or hold, and let what "
+                + "the task writes to check SKYFIRE_FENCING_TOKEN.",
+            example: "a worker that was stopped for a minute"
+        ),
+        Entry(
+            "E3010",
+            "held: the worker was lost",
+            cause:
+                "A task with on_lost: hold lost its worker while it ran, and nobody knows how far it came.",
+            mend:
+                "Find out, then resume the run to run the task again, or cancel it.",
+            example: "on_lost: hold"
+        ),
+        Entry(
             "E3008",
             "no worker matches",
             cause:

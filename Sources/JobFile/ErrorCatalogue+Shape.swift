@@ -46,7 +46,7 @@ extension ErrorCatalogue {
                 + "refused rather than ignored.",
             mend:
                 "Leave it out, or use what the hint names.",
-            example: "exclusive: true"
+            example: "calendar: {exclude: holidays}"
         ),
         Entry(
             "E1206",

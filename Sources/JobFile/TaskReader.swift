@@ -53,17 +53,9 @@ struct TaskReader {
         if let outputs = fields["outputs"] { definition.outputs = self.outputs(outputs) }
         if let exclusive = fields["exclusive"], let value = findings.boolean(exclusive) {
             definition.exclusive = value
-            if value {
-                findings.unsupported(
-                    "exclusive: true",
-                    at: exclusive.node.position,
-                    path: exclusive.path,
-                    hint: "a task may run twice at once after its worker was lost"
-                )
-            }
         }
         if let onLost = fields["on_lost"],
-            let text = findings.choice(onLost, among: ["rerun", "fail"], planned: ["hold"])
+            let text = findings.choice(onLost, among: ["rerun", "fail", "hold"])
         {
             definition.onLost = TaskDefinition.OnLost(rawValue: text)
         }

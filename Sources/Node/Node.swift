@@ -24,6 +24,10 @@ package final class Node: Sendable {
     private let stoppingContinuation: AsyncStream<Void>.Continuation
     /// Set when this node is to lead no more, because it drains.
     private let leadershipEnds = Signal()
+    /// Attempts of an earlier life of this node, until there is a service that takes them.
+    private let claims = Mutex<[HeldAttempt]>([])
+    /// Set when there is a service that hears of ends.
+    private let serviceBegan = Signal()
     private let logger: Logger
 
     /// Locks the data directory and ends what an earlier life left running.
@@ -75,34 +79,50 @@ package final class Node: Sendable {
         worker.withLock { $0?.service }?.stopAll(.kill)
     }
 
+    private var runsAttempts: Bool { configuration.roles.contains(.worker) }
+
     /// Runs until `stop()`, or until the task is cancelled. `address` is where other nodes reach this one's API.
     package func run(address: String) async throws {
         self.address.withLock { $0 = address }
         // However it ends: nobody waits for its registration any more.
         defer { context.set(isDraining: true) }
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await self.host.run() }
-            group.addTask {
-                for await event in self.host.events {
-                    switch event {
-                    case .ended(let attempt, let end):
-                        self.worker.withLock { $0?.service }?.ended(attempt, end)
-                    case .restarted:
-                        break
-                    }
-                }
+        let result: Result<Void, any Error> = await withThrowingTaskGroup(of: Void.self) { group in
+            if runsAttempts {
+                group.addTask { try await self.host.run() }
+                group.addTask { await self.hearOfEnds() }
             }
             group.addTask { try await self.sessions() }
-            try await group.next()
-            await self.host.close(endsAttempts: true)
+            let result = await group.nextResult() ?? .success(())
+            if runsAttempts { await self.host.close(endsAttempts: self.configuration.leaves) }
             group.cancelAll()
+            return result
         }
         if let mirror = context.mirror { await mirror.close() }
+        try result.get()
+    }
+
+    private func hearOfEnds() async {
+        await serviceBegan.wait()
+        for await event in host.events {
+            switch event {
+            case .ended(let attempt, let end):
+                worker.withLock { $0?.service }?.ended(attempt, end)
+            case .lingering(let attempt, let processes):
+                logger.error(
+                    "Processes withstand KILL; the attempt keeps its slot until they are gone",
+                    metadata: [LogKeys.attempt: "\(attempt)", LogKeys.count: "\(processes)"]
+                )
+            }
+        }
     }
 
     private func sessions() async throws {
         try await withThrowingTaskGroup(of: Bool.self) { group in
             group.addTask {
+                if self.runsAttempts {
+                    let held = try await self.host.claim()
+                    self.claims.withLock { $0 = held }
+                }
                 while !Task.isCancelled {
                     try await self.session()
                     guard await self.time.pause(.milliseconds(200)) else { break }
@@ -140,6 +160,13 @@ package final class Node: Sendable {
         } catch let error as StoreError {
             logger.warning("A session could not be used", metadata: [LogKeys.error: "\(error)"])
             _ = await time.pause(.seconds(1))
+        } catch let error as WrongCluster where worker.withLock({ $0 != nil }) {
+            // What runs goes on, and nothing is founded, moved or erased, until the right store is back.
+            logger.critical(
+                "This is not the cluster that this node belongs to",
+                metadata: [LogKeys.error: "\(error)"]
+            )
+            _ = await time.pause(.seconds(5))
         }
         context.set(current: nil)
         if context.isDraining, !configuration.leaves {
@@ -160,13 +187,13 @@ package final class Node: Sendable {
     private func serve(_ session: any ZnodeSession) async throws {
         let layout = configuration.layout
         let setup = ClusterSetup(session: session, layout: layout)
-        let cluster = try await setup.prepare(newID: time.randomID())
-        try await identify(cluster)
+        let cluster = try await cluster(setup)
+        context.set(clusterID: cluster.clusterID)
         let id = try await workerID(setup)
         let service = try workerService(id)
         let registration = Registration(
             worker: id,
-            record: record(),
+            record: record(session),
             session: session,
             layout: layout,
             time: time,
@@ -174,6 +201,7 @@ package final class Node: Sendable {
         )
         var probe = configuration.makeProbe(directory.path)
         try await registration.register(resources: probe.measure(running: service.liveCount, beat: 0))
+        service.renewLease(session)
         let jobs = JobReader(session: session, layout: layout, zones: configuration.zones)
         let leader = LeaderService(
             identity: MasterRecord(worker: id, address: address.withLock { $0 }, incarnation: incarnation),
@@ -195,10 +223,9 @@ package final class Node: Sendable {
                 await keepDoing("beat", in: session, time: time, logger: logger) {
                     try await registration.beat(
                         self.context,
-                        self.configuration.makeProbe(self.directory.path)
-                    ) {
-                        service.liveCount
-                    }
+                        self.configuration.makeProbe(self.directory.path),
+                        service
+                    )
                 }
             }
             group.addTask {
@@ -255,7 +282,7 @@ package final class Node: Sendable {
         }
     }
 
-    private func record() -> WorkerRegistration {
+    private func record(_ session: any ZnodeSession) -> WorkerRegistration {
         let probe = configuration.makeProbe(directory.path)
         return WorkerRegistration(
             incarnation: incarnation,
@@ -268,22 +295,34 @@ package final class Node: Sendable {
             slots: configuration.slots ?? 4 * probe.processorCount,
             cpuCount: probe.processorCount,
             memoryBytes: probe.memoryBytes,
+            sessionTimeoutMilliseconds: Int64(session.timeout / .milliseconds(1)),
             isDraining: context.isDraining,
             takesWork: configuration.roles.contains(.worker)
         )
     }
 
-    /// A node remembers its cluster and refuses to serve another one by mistake.
-    private func identify(_ cluster: ClusterRecord) async throws {
-        if let known = directory.clusterID, known != cluster.clusterID {
-            throw DataDirectoryError(
+    /// A node remembers its cluster: it refuses to serve another one by mistake, and founds none in place of its own.
+    private func cluster(_ setup: ClusterSetup) async throws -> ClusterRecord {
+        let known = directory.clusterID
+        let root = configuration.layout.root
+        do {
+            let cluster = try await setup.prepare(newID: known == nil ? time.randomID() : nil)
+            guard known == nil || known == cluster.clusterID else {
+                throw WrongCluster(
+                    description:
+                        "\(directory.path) belongs to cluster \(known ?? ""), but \(root) is cluster \(cluster.clusterID); "
+                        + "use another --data or --root"
+                )
+            }
+            try directory.rememberClusterID(cluster.clusterID)
+            return cluster
+        } catch is ClusterVanished {
+            throw WrongCluster(
                 description:
-                    "\(directory.path) belongs to cluster \(known), but \(configuration.layout.root) is cluster "
-                    + "\(cluster.clusterID); use another --data or --root"
+                    "\(directory.path) belongs to cluster \(known ?? ""), but there is nothing at \(root): the ensemble is "
+                    + "another one or has lost its data; bring its data back, or use another --data to found a new cluster"
             )
         }
-        try directory.rememberClusterID(cluster.clusterID)
-        context.set(clusterID: cluster.clusterID)
     }
 
     private func workerID(_ setup: ClusterSetup) async throws -> WorkerID {
@@ -304,7 +343,9 @@ package final class Node: Sendable {
                 time: time,
                 logger: logger
             )
+            service.claim(claims.withLock { $0 })
             worker = (id, service)
+            serviceBegan.notify()
             return service
         }
     }
@@ -343,7 +384,7 @@ package final class Node: Sendable {
         if let current = context.current {
             let registration = Registration(
                 worker: current.worker,
-                record: record(),
+                record: record(current.session),
                 session: current.session,
                 layout: configuration.layout,
                 time: time,
@@ -351,6 +392,8 @@ package final class Node: Sendable {
             )
             do {
                 try await registration.setDraining(true)
+                // As long as can be for what stays with the runner.
+                service.renewLease(current.session)
             } catch {
                 logger.warning(
                     "The registration could not be marked draining",
@@ -358,18 +401,26 @@ package final class Node: Sendable {
                 )
             }
         }
+        // Without --leave, processes stay with the runner for this node's successor; only what cannot is waited for.
+        let leaves = configuration.leaves
+        func remaining() -> Int { leaves ? service.liveCount : service.unfinishedCount }
         let deadline = time.instant() + configuration.drainTimeout
-        while service.liveCount > 0, time.instant() < deadline {
+        while remaining() > 0, time.instant() < deadline {
             guard await time.pause(.milliseconds(50)) else { return }
         }
-        if service.liveCount > 0 {
-            service.stopAll(.cancel)
+        if remaining() > 0 {
+            service.stopAll(.cancel, unlessOutliving: !leaves)
             let last = time.instant() + .seconds(15)
-            while service.liveCount > 0, time.instant() < last {
+            while remaining() > 0, time.instant() < last {
                 guard await time.pause(.milliseconds(50)) else { return }
             }
         }
     }
+}
+
+/// The store does not hold the cluster that this node belongs to.
+struct WrongCluster: Error, CustomStringConvertible {
+    let description: String
 }
 
 /// Runs something that blocks on a thread of its own, off the cooperative pool.

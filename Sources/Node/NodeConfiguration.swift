@@ -19,9 +19,7 @@ package struct NodeConfiguration: Sendable {
     package var openMirror: @Sendable (_ clusterID: String) async throws -> any MirrorStore
     package var dataDirectory: String
     /// Opens the place where attempts run.
-    package var openHost: @Sendable (DataDirectory, Logger) throws -> any AttemptHost = {
-        try AttemptRunner(directory: $0, logger: $1)
-    }
+    package var openHost: @Sendable (DataDirectory, Logger) throws -> any AttemptHost
     /// Measures the machine; given the data directory, whose disk counts.
     package var makeProbe: @Sendable (String) -> any MachineProbe = { ResourceProbe(directory: $0) }
     /// The clocks and the chance of all services.
@@ -45,6 +43,7 @@ package struct NodeConfiguration: Sendable {
         layout: ZnodeLayout,
         openMirror: @escaping @Sendable (_ clusterID: String) async throws -> any MirrorStore,
         dataDirectory: String,
+        openHost: @escaping @Sendable (DataDirectory, Logger) throws -> any AttemptHost,
         version: String,
         zones: TimeZoneDatabase,
         logger: Logger
@@ -54,6 +53,7 @@ package struct NodeConfiguration: Sendable {
         self.layout = layout
         self.openMirror = openMirror
         self.dataDirectory = dataDirectory
+        self.openHost = openHost
         self.version = version
         self.zones = zones
         self.logger = logger

@@ -9,6 +9,8 @@ final class LiveProcess {
     let serial: UInt64
     let pidDescriptor: Int32
     let startTicks: UInt64
+    /// The control group that is its boundary, where there are any.
+    let controlGroup: String?
     let startedAtMilliseconds = wallClockMilliseconds()
     let startedAtNanoseconds = bootNanoseconds()
     /// The read ends of the pipes; -1 when closed.
@@ -23,6 +25,7 @@ final class LiveProcess {
 
     var hasTimedOut = false
     var wasStopped = false
+    var hasLostLease = false
     /// When the grace of the first signal is over; `nil` when none was sent.
     var killDueNanoseconds: Int64?
     var wasKilled = false
@@ -35,7 +38,8 @@ final class LiveProcess {
         slot: Int,
         serial: UInt64,
         pidDescriptor: Int32,
-        startTicks: UInt64
+        startTicks: UInt64,
+        controlGroup: String?
     ) {
         self.request = prepared.request
         self.log = prepared.log
@@ -44,6 +48,7 @@ final class LiveProcess {
         self.serial = serial
         self.pidDescriptor = pidDescriptor
         self.startTicks = startTicks
+        self.controlGroup = controlGroup
         self.stdout = prepared.stdout.readEnd
         self.stderr = prepared.stderr.readEnd
     }
@@ -56,6 +61,7 @@ final class LiveProcess {
             outcome: end.signal == 0 ? .exited(end.code) : .signaled(end.signal),
             hasTimedOut: hasTimedOut,
             wasStopped: wasStopped,
+            hasLostLease: hasLostLease,
             startedAtMilliseconds: startedAtMilliseconds,
             endedAtMilliseconds: endedAtMilliseconds,
             duration: .nanoseconds(endedAtNanoseconds - startedAtNanoseconds),

@@ -14,6 +14,7 @@ struct PreparedProcess: Sendable {
     let stdout: Pipe
     let stderr: Pipe
     let journalDescriptor: Int32
+    let controlGroup: ControlGroup?
 
     /// The two ends of a pipe.
     struct Pipe: Sendable {
@@ -37,7 +38,13 @@ struct PreparedProcess: Sendable {
         }
     }
 
-    init(_ request: ProcessRequest, limits: LogLimits, journal: ProcessJournal) throws(ProcessError) {
+    init(
+        _ request: ProcessRequest,
+        limits: LogLimits,
+        journal: ProcessJournal,
+        controlGroup: ControlGroup?
+    ) throws(ProcessError) {
+        self.controlGroup = controlGroup
         try Self.check(request)
         self.request = request
         self.log = AttemptLog(directory: request.logDirectory, limits: limits)
@@ -54,7 +61,7 @@ struct PreparedProcess: Sendable {
         }
         (self.stdout, self.stderr) = (stdout, stderr)
         do {
-            self.journalDescriptor = try journal.noteIntent(request)
+            self.journalDescriptor = try journal.noteIntent(request, controlGroup: controlGroup?.path)
         } catch {
             stdout.close()
             stderr.close()
@@ -68,6 +75,10 @@ struct PreparedProcess: Sendable {
         stderr.close()
         close(journalDescriptor)
         journal.forget(request.id)
+        if let controlGroup {
+            close(controlGroup.entry)
+            ControlGroup.remove(controlGroup.path)
+        }
         log.end()
     }
 
@@ -157,6 +168,7 @@ func spawn(_ prepared: PreparedProcess) -> Result<pid_t, SpawnFailure> {
                     request.workingDirectory,
                     prepared.stdout.writeEnd,
                     prepared.stderr.writeEnd,
+                    prepared.controlGroup?.entry ?? -1,
                     &pid
                 )
             }

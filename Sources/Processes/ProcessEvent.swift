@@ -46,6 +46,10 @@ package struct SpawnFailure: Error, Sendable, CustomStringConvertible {
         case resources
         /// The supervisor was closing.
         case closing
+        /// The lease was over.
+        case lease
+        /// The request cannot be carried out as it is.
+        case request
     }
 
     /// The attempt.
@@ -80,6 +84,8 @@ package struct ProcessExit: Sendable {
     package let hasTimedOut: Bool
     /// Whether `terminate` or `kill` reached it before it ended.
     package let wasStopped: Bool
+    /// Whether it was stopped because the lease was over.
+    package let hasLostLease: Bool
     /// Wall-clock time of the start, milliseconds since 1970.
     package let startedAtMilliseconds: Int64
     /// Wall-clock time of the end, milliseconds since 1970.

@@ -25,16 +25,21 @@ struct ProcessInbox {
     var preparing: Set<String> = []
     var releases: [PreparedProcess] = []
     var stops: [String: Stop] = [:]
+    /// A lease given since the loop looked.
+    var lease: Lease?
     var isClosing = false
 
     var knownCount: Int { logs.count + preparing.count }
 
     /// Hands everything asked for to the loop.
-    mutating func take() -> (releases: [PreparedProcess], stops: [String: Stop], isClosing: Bool) {
+    mutating func take() -> (
+        releases: [PreparedProcess], stops: [String: Stop], lease: Lease?, isClosing: Bool
+    ) {
         defer {
             releases.removeAll()
             stops.removeAll()
+            lease = nil
         }
-        return (releases, stops, isClosing)
+        return (releases, stops, lease, isClosing)
     }
 }

@@ -3,8 +3,8 @@ import Glibc
 
 /// Which processes are alive, on disk, so that a successor can end them after a crash.
 ///
-/// One file per live attempt, `<directory>/live/<attempt>`: first the boundary's mark, written when the
-/// process is prepared, then pid, start time and boot id, written when it runs. So a crash between the two
+/// One file per live attempt, `<directory>/live/<attempt>`: first the boundary's mark and control group, written when
+/// the process is prepared, then pid, start time and boot id, written when it runs. So a crash between the two
 /// leaves at worst a process known by its mark. Nothing is synced: a crash of the machine ends the processes
 /// too.
 package struct ProcessJournal: Sendable {
@@ -31,12 +31,15 @@ package struct ProcessJournal: Sendable {
     }
 
     /// Notes that an attempt is about to start; returns an open file for `noteStart`.
-    func noteIntent(_ request: ProcessRequest) throws(ProcessError) -> Int32 {
+    func noteIntent(_ request: ProcessRequest, controlGroup: String?) throws(ProcessError) -> Int32 {
         let path = path(of: request.id)
         let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw ProcessError(errno: errno, "writing \(path)") }
-        if let mark = request.boundaryMark {
-            let line = Array("mark \(mark.replacing("\n", with: "\u{0}"))\n".utf8)
+        var lines = ""
+        if let mark = request.boundaryMark { lines += "mark \(mark.replacing("\n", with: "\u{0}"))\n" }
+        if let controlGroup { lines += "group \(controlGroup)\n" }
+        if !lines.isEmpty {
+            let line = Array(lines.utf8)
             let failure = line.withUnsafeBytes { writeFully(descriptor, $0, at: 0).errno }
             if failure != 0 {
                 close(descriptor)
@@ -86,6 +89,7 @@ extension ProcessJournal {
         let id: String
         let path: String
         var mark: String?
+        var controlGroup: String?
         var pid: pid_t = 0
         var startTicks: UInt64 = 0
 
@@ -126,8 +130,12 @@ extension ProcessJournal {
                 }
                 if leaderLives { knownSessions.insert(record.id) }
                 let isKnown = leaderLives || (knownSessions.contains(record.id) && previous[record.id] != nil)
+                let grouped = Set(record.controlGroup.map { ControlGroup.members($0) } ?? [])
+                if let group = record.controlGroup, !grouped.isEmpty { ControlGroup.kill(group) }
                 for process in processes
-                where !process.isDead && record.owns(process, sessionIsKnown: isKnown) {
+                where !process.isDead
+                    && (grouped.contains(process.pid) || record.owns(process, sessionIsKnown: isKnown))
+                {
                     surviving[record.id, default: []].append(process.pid)
                     let descriptor = skyfire_pidfd_open(process.pid)
                     if descriptor >= 0 {
@@ -142,7 +150,14 @@ extension ProcessJournal {
             if !waiting.isEmpty { poll(&waiting, nfds_t(waiting.count), 50) }
             for entry in waiting { close(entry.fd) }
         } while !surviving.isEmpty && bootNanoseconds() < deadline
-        for record in records where surviving[record.id] == nil { unlink(record.path) }
+        for record in records where surviving[record.id] == nil {
+            if let group = record.controlGroup {
+                ControlGroup.remove(group)
+                // The predecessor's own directory, once the last of its attempts is gone.
+                if let slash = group.lastIndex(of: "/") { rmdir(String(group[..<slash])) }
+            }
+            unlink(record.path)
+        }
         return records.map {
             Swept(
                 id: $0.id,
@@ -168,6 +183,8 @@ extension ProcessJournal {
                 let fields = line.split(separator: " ")
                 if line.hasPrefix("mark ") {
                     record.mark = String(line.dropFirst(5).replacing("\u{0}", with: "\n"))
+                } else if line.hasPrefix("group ") {
+                    record.controlGroup = String(line.dropFirst(6))
                 } else if fields.count == 4, fields[0] == "process", let pid = pid_t(fields[1]),
                     let ticks = UInt64(fields[2])
                 {

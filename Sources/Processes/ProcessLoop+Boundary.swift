@@ -29,6 +29,7 @@ extension ProcessLoop {
     func killBoundary(_ process: LiveProcess) {
         process.wasKilled = true
         Glibc.kill(-process.pid, SIGKILL)
+        if let group = process.controlGroup { ControlGroup.kill(group) }
         condemn(members(of: process, in: ProcessTable.all()))
     }
 
@@ -40,6 +41,10 @@ extension ProcessLoop {
 
     /// The living processes of a boundary, the main process not counted.
     private func members(of process: LiveProcess, in table: [ProcessStatus]) -> [ProcessStatus] {
+        if let group = process.controlGroup {
+            return ControlGroup.members(group).filter { $0 != process.pid }
+                .compactMap { ProcessTable.status(of: $0) }.filter { !$0.isDead }
+        }
         let mark = process.request.boundaryMark
         let own = getpid()
         return table.filter { candidate in
@@ -80,6 +85,7 @@ extension ProcessLoop {
                 continue
             }
             condemn(leftovers)
+            if let group = process.controlGroup { ControlGroup.kill(group) }
             if process.boundaryLooks == 0 {
                 schedule(
                     .lingering,
@@ -114,6 +120,7 @@ extension ProcessLoop {
         _ = skyfire_process_wait(process.pidDescriptor, 1, &end)
         close(process.pidDescriptor)
         journal.forget(process.request.id)
+        if let group = process.controlGroup { ControlGroup.remove(group) }
         forget(process)
         onEvent(.ended(process.report(stdout: summaries.stdout, stderr: summaries.stderr)))
     }
@@ -168,7 +175,9 @@ extension ProcessLoop {
         let sessions = Set(live.compactMap { $0?.pid })
         var strays: [pid_t: Int64] = [:]
         for zombie in zombies {
-            if sessions.contains(zombie.session) || condemned[zombie.pid] == zombie.startTicks {
+            if sessions.contains(zombie.session) || condemned[zombie.pid] == zombie.startTicks
+                || controlGroups?.contain(zombie.pid) == true
+            {
                 _ = skyfire_process_reap(zombie.pid)
                 condemned.removeValue(forKey: zombie.pid)
                 continue

@@ -14,6 +14,16 @@ final class ProcessLoop: @unchecked Sendable {
         case stdout = 1
         case stderr = 2
         case wake = 3
+        case attached = 4
+
+        static let bits: UInt64 = 3
+    }
+
+    /// Another descriptor that the loop waits for.
+    private struct Attachment {
+        let descriptor: Int32
+        /// What happens when it is ready; given epoll's event bits.
+        let handler: (UInt32) -> Void
     }
 
     private static let eventsPerTurn = 128
@@ -44,14 +54,27 @@ final class ProcessLoop: @unchecked Sendable {
     /// Start times of processes of a boundary we have killed, by pid; as orphans they are ours to reap.
     var condemned: [pid_t: UInt64] = [:]
     var nextOrphanLook: Int64 = 0
+    let controlGroups: ControlGroups?
+    private let groupSerial = Atomic<UInt64>(0)
+    private var lease: Lease?
+    private var leasedCount = 0
+    private var attachments: [Int: Attachment] = [:]
+    private var nextAttachment = 0
+    /// Work of an owner of this loop, done on its thread when this moment has come.
+    private var timer: (dueNanoseconds: Int64, fire: () -> Void)?
     private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: bufferSize, alignment: 4096)
 
-    init(journal: ProcessJournal, onEvent: @escaping @Sendable (ProcessEvent) -> Void) throws(ProcessError) {
+    init(
+        journal: ProcessJournal,
+        usesControlGroups: Bool,
+        onEvent: @escaping @Sendable (ProcessEvent) -> Void
+    ) throws(ProcessError) {
         self.journal = journal
         self.onEvent = onEvent
         pollDescriptor = epoll_create1(Int32(EPOLL_CLOEXEC))
         wakeDescriptor = eventfd(0, Int32(EFD_CLOEXEC) | Int32(EFD_NONBLOCK))
         orphans = AdoptedOrphans()
+        controlGroups = usesControlGroups ? ControlGroups() : nil
         guard pollDescriptor >= 0, wakeDescriptor >= 0, watch(wakeDescriptor, .wake, slot: 0) else {
             throw ProcessError(errno: errno, "making the supervisor's descriptors")
         }
@@ -61,6 +84,7 @@ final class ProcessLoop: @unchecked Sendable {
         if pollDescriptor >= 0 { close(pollDescriptor) }
         if wakeDescriptor >= 0 { close(wakeDescriptor) }
         orphans.close()
+        controlGroups?.remove()
         buffer.deallocate()
     }
 
@@ -84,8 +108,14 @@ final class ProcessLoop: @unchecked Sendable {
             startSome()
             if isClosing, backlog.isEmpty, slots.isEmpty { break }
             let count = epoll_wait(pollDescriptor, &events, Int32(events.count), waitMilliseconds())
+            // Before all else: this process, or the whole machine, may have stood still meanwhile.
+            enforceLease()
             for event in events.prefix(Int(max(count, 0))) { handle(event) }
             handleDeadlines()
+            if let timer, timer.dueNanoseconds <= bootNanoseconds() {
+                self.timer = nil
+                timer.fire()
+            }
             settleEnded()
             lookAfterOrphans()
             freeSlots += releasedSlots
@@ -98,17 +128,24 @@ final class ProcessLoop: @unchecked Sendable {
         if !backlog.isEmpty { return 0 }
         var due = deadlines.first?.dueNanoseconds ?? .max
         if !slots.isEmpty || !strayZombies.isEmpty { due = min(due, nextOrphanLook) }
+        if let timer { due = min(due, timer.dueNanoseconds) }
+        due = min(due, nextLeaseEnforcement())
         if due == .max { return -1 }
         return Int32(clamping: max((due - bootNanoseconds() + 999_999) / 1_000_000, 0))
     }
 
     private func handle(_ event: epoll_event) {
-        let slot = Int(event.data.u64 >> 2)
-        guard let source = Source(rawValue: event.data.u64 & 3) else { return }
-        if source == .wake {
+        let slot = Int(event.data.u64 >> Source.bits)
+        guard let source = Source(rawValue: event.data.u64 & (1 << Source.bits - 1)) else { return }
+        switch source {
+        case .wake:
             var count: UInt64 = 0
             _ = read(wakeDescriptor, &count, 8)
             return
+        case .attached:
+            attachments[slot]?.handler(event.events)
+            return
+        case .process, .stdout, .stderr: break
         }
         // An earlier event of this turn may have ended the process; slots are not reused within a turn.
         guard let process = live[slot] else { return }
@@ -116,7 +153,7 @@ final class ProcessLoop: @unchecked Sendable {
         case .process: mainProcessMayHaveEnded(process)
         case .stdout: if readOnce(process, .stdout) == nil { closeStream(process, .stdout) }
         case .stderr: if readOnce(process, .stderr) == nil { closeStream(process, .stderr) }
-        case .wake: break
+        case .wake, .attached: break
         }
     }
 
@@ -150,7 +187,8 @@ final class ProcessLoop: @unchecked Sendable {
 
 extension ProcessLoop {
     private func takeInbox() {
-        let (releases, stops, closing) = inbox.withLock { $0.take() }
+        let (releases, stops, lease, closing) = inbox.withLock { $0.take() }
+        if let lease { self.lease = lease }
         backlog += releases
         for (id, stop) in stops {
             if let slot = slots[id], let process = live[slot] {
@@ -182,6 +220,17 @@ extension ProcessLoop {
                 SpawnFailure(id: id, step: .closing, errno: ECANCELED, message: "the supervisor is closing")
             )
         }
+        if let lease, lease.dueNanoseconds <= bootNanoseconds() {
+            return refuse(
+                prepared,
+                SpawnFailure(
+                    id: id,
+                    step: .lease,
+                    errno: ETIME,
+                    message: "the worker had lost contact with the store before the start"
+                )
+            )
+        }
         switch spawn(prepared) {
         case .failure(let failure): refuse(prepared, failure)
         case .success(let pid):
@@ -205,6 +254,7 @@ extension ProcessLoop {
     private func adopt(_ prepared: PreparedProcess, pid: pid_t) -> LiveProcess {
         close(prepared.stdout.writeEnd)
         close(prepared.stderr.writeEnd)
+        if let group = prepared.controlGroup { close(group.entry) }
         let startTicks = ProcessTable.status(of: pid)?.startTicks ?? 0
         // A journal that cannot be written (a full disk) must not end the task: only a crash would need it.
         _ = journal.noteStart(prepared.journalDescriptor, pid: pid, startTicks: startTicks)
@@ -217,8 +267,10 @@ extension ProcessLoop {
             slot: slot,
             serial: nextSerial,
             pidDescriptor: skyfire_pidfd_open(pid),
-            startTicks: startTicks
+            startTicks: startTicks,
+            controlGroup: prepared.controlGroup?.path
         )
+        if prepared.request.isLeased { leasedCount += 1 }
         live[slot] = process
         slots[prepared.request.id] = slot
         let isWatched =
@@ -254,13 +306,92 @@ extension ProcessLoop {
     }
 }
 
+// MARK: - The lease
+
+extension ProcessLoop {
+    /// Stops what must not outlive the lease: its own signal as early as the lease allows, KILL at its end.
+    private func enforceLease() {
+        guard let lease, leasedCount > 0 else { return }
+        let now = bootNanoseconds()
+        for case let process? in live where process.request.isLeased && process.end == nil {
+            let policy = process.request.stopPolicy
+            if now >= lease.dueNanoseconds {
+                process.hasLostLease = true
+                if !process.wasKilled { killBoundary(process) }
+            } else if !process.hasLostLease, now >= lease.warningNanoseconds(grace: policy.grace) {
+                process.hasLostLease = true
+                stop(
+                    process,
+                    StopPolicy(signal: policy.signal, grace: .nanoseconds(lease.dueNanoseconds - now))
+                )
+            }
+        }
+    }
+
+    /// When `enforceLease` has something to do next.
+    private func nextLeaseEnforcement() -> Int64 {
+        guard let lease, leasedCount > 0 else { return .max }
+        var due = Int64.max
+        for case let process? in live where process.request.isLeased && process.end == nil {
+            if process.wasKilled { continue }
+            due = min(
+                due,
+                process.hasLostLease
+                    ? lease.dueNanoseconds
+                    : lease.warningNanoseconds(grace: process.request.stopPolicy.grace)
+            )
+        }
+        return due
+    }
+}
+
 // MARK: - Descriptors
+
+extension ProcessLoop {
+    /// Makes a control group for an attempt; `nil` where there can be none. Called on any thread.
+    func makeControlGroup() -> ControlGroup? {
+        controlGroups?.make(groupSerial.add(1, ordering: .relaxed).newValue)
+    }
+
+    /// Waits for another descriptor too. Called on the loop's thread, or before it runs.
+    func attach(_ descriptor: Int32, events: UInt32, _ handler: @escaping (UInt32) -> Void) -> Int? {
+        nextAttachment += 1
+        var event = epoll_event()
+        event.events = events
+        event.data.u64 = UInt64(nextAttachment) << Source.bits | Source.attached.rawValue
+        guard epoll_ctl(pollDescriptor, EPOLL_CTL_ADD, descriptor, &event) == 0 else { return nil }
+        attachments[nextAttachment] = Attachment(descriptor: descriptor, handler: handler)
+        return nextAttachment
+    }
+
+    /// Changes what an attached descriptor is waited for.
+    func change(_ attachment: Int, events: UInt32) {
+        guard let descriptor = attachments[attachment]?.descriptor else { return }
+        var event = epoll_event()
+        event.events = events
+        event.data.u64 = UInt64(attachment) << Source.bits | Source.attached.rawValue
+        epoll_ctl(pollDescriptor, EPOLL_CTL_MOD, descriptor, &event)
+    }
+
+    /// Waits for it no more. The descriptor stays open.
+    func detach(_ attachment: Int) {
+        guard let removed = attachments.removeValue(forKey: attachment) else { return }
+        unwatch(removed.descriptor)
+    }
+
+    /// Does something on the loop's thread once, not before a moment; replaces what was set before.
+    func setTimer(_ dueNanoseconds: Int64, _ fire: @escaping () -> Void) {
+        timer = (dueNanoseconds, fire)
+    }
+
+    func clearTimer() { timer = nil }
+}
 
 extension ProcessLoop {
     private func watch(_ descriptor: Int32, _ source: Source, slot: Int) -> Bool {
         var event = epoll_event()
         event.events = EPOLLIN.rawValue
-        event.data.u64 = UInt64(slot) << 2 | source.rawValue
+        event.data.u64 = UInt64(slot) << Source.bits | source.rawValue
         return epoll_ctl(pollDescriptor, EPOLL_CTL_ADD, descriptor, &event) == 0
     }
 
@@ -294,6 +425,7 @@ extension ProcessLoop {
 
     /// Forgets an ended process. Its slot is free for others from the next turn on.
     func forget(_ process: LiveProcess) {
+        if process.request.isLeased { leasedCount -= 1 }
         slots.removeValue(forKey: process.request.id)
         live[process.slot] = nil
         releasedSlots.append(process.slot)

@@ -28,6 +28,12 @@ package struct ProcessRequest: Sendable {
     /// environment. Without it only the session counts, and such processes escape.
     package var boundaryVariable: String?
 
+    /// Whether the process must not outlive the supervisor's lease.
+    package var isLeased: Bool
+
+    /// What the caller wants to be told of the process by whoever takes it over; at most 64 KiB.
+    package var context: String
+
     /// Makes a request with no timeout and the default stop policy unless told otherwise.
     package init(
         id: String,
@@ -38,6 +44,8 @@ package struct ProcessRequest: Sendable {
         timeout: Duration? = nil,
         stopPolicy: StopPolicy = StopPolicy(),
         boundaryVariable: String? = nil,
+        isLeased: Bool = false,
+        context: String = "",
     ) {
         self.id = id
         self.arguments = arguments
@@ -47,6 +55,8 @@ package struct ProcessRequest: Sendable {
         self.timeout = timeout
         self.stopPolicy = stopPolicy
         self.boundaryVariable = boundaryVariable
+        self.isLeased = isLeased
+        self.context = context
     }
 
     /// `NAME=value` as it stands in `/proc/<pid>/environ`, or `nil` when no variable marks the boundary.

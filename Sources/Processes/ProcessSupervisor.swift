@@ -7,15 +7,19 @@ import Synchronization
 /// The boundary of an attempt is the session its main process begins, and the processes that carry the
 /// request's `boundaryVariable`. When the main process ends, by itself or not, what is left of the boundary
 /// is killed, and the end is reported only when nothing of it is left; so background children do not outlive
-/// their attempt. What leaves the session by `setsid` **and** drops the variable escapes; only a control
-/// group could hold it. Output still in the pipes at the end is taken, then they are closed, whoever may
+/// their attempt. Where control groups (version 2) can be made the attempt has one of its own, which nothing
+/// leaves; elsewhere what leaves the session by `setsid` **and** drops the variable escapes. Output still in the pipes at the end is taken, then they are closed, whoever may
 /// hold their other side.
+///
+/// Main processes are killed by the kernel when the supervisor's thread ends (`PR_SET_PDEATHSIG`). A process whose
+/// request says `isLeased` gets its stop signal, and KILL, before a ``Lease`` ends that was not renewed.
 ///
 /// This process becomes the parent of orphaned descendants (`PR_SET_CHILD_SUBREAPER`) and reaps them: at
 /// once where they belong to an attempt, else after they have been unreaped for 10 seconds. `SIGCHLD` must
 /// not be ignored.
 package final class ProcessSupervisor: Sendable {
-    private let loop: ProcessLoop
+    /// The thread's work; what else is to happen on that thread is attached to it.
+    let loop: ProcessLoop
     private let thread = Mutex<pthread_t?>(nil)
     private let limits: LogLimits
     private let journal: ProcessJournal
@@ -26,17 +30,23 @@ package final class ProcessSupervisor: Sendable {
     /// The journal is where live processes are noted: it must have been swept, and no other supervisor may use it.
     /// `maximumProcesses` bounds how many may be known at once, prepared or live; each holds 5 descriptors, once
     /// started 3. `logLimits` say how much of each stream is kept. `onEvent` is called on the supervisor's thread, in
-    /// order, three times per process at most, and must not block.
+    /// order, three times per process at most, and must not block. Without `usesControlGroups` boundaries are sessions and
+    /// marks alone, as they are where no groups can be made.
     package init(
         journal: ProcessJournal,
         maximumProcesses: Int = 4096,
         logLimits: LogLimits = LogLimits(),
+        usesControlGroups: Bool = true,
         onEvent: @escaping @Sendable (ProcessEvent) -> Void,
     ) throws(ProcessError) {
         self.journal = journal
         self.limits = logLimits
         self.maximumProcesses = maximumProcesses
-        self.loop = try ProcessLoop(journal: journal, onEvent: onEvent)
+        self.loop = try ProcessLoop(
+            journal: journal,
+            usesControlGroups: usesControlGroups,
+            onEvent: onEvent
+        )
     }
 
     /// Makes a supervisor whose events are a stream, which ends when the supervisor has closed.
@@ -91,9 +101,19 @@ package final class ProcessSupervisor: Sendable {
         }
         if let refusal { throw refusal }
         let prepared: PreparedProcess
+        let controlGroup = loop.makeControlGroup()
         do {
-            prepared = try PreparedProcess(request, limits: limits, journal: journal)
+            prepared = try PreparedProcess(
+                request,
+                limits: limits,
+                journal: journal,
+                controlGroup: controlGroup
+            )
         } catch {
+            if let controlGroup {
+                Glibc.close(controlGroup.entry)
+                ControlGroup.remove(controlGroup.path)
+            }
             loop.inbox.withLock { _ = $0.preparing.remove(request.id) }
             throw error
         }
@@ -159,6 +179,14 @@ package final class ProcessSupervisor: Sendable {
         terminate(id, policy: StopPolicy(signal: SIGKILL, grace: .zero))
     }
 
+    /// Lets leased processes live until then, and processes be released. Before the first lease nothing is bound to any.
+    ///
+    /// A later end only counts for what was not told to end before. Called on any thread.
+    package func renew(_ lease: Lease) {
+        loop.inbox.withLock { $0.lease = lease }
+        loop.wake()
+    }
+
     /// The log of a process not ended yet; when it has ended, an ``AttemptLogReader`` reads its files.
     package func log(of id: String) -> AttemptLog? {
         loop.inbox.withLock { $0.logs[id] }
@@ -193,7 +221,7 @@ package final class ProcessSupervisor: Sendable {
 }
 
 /// Starts a thread with every signal blocked, so that the process's handlers run elsewhere.
-private func startThread(_ handle: inout pthread_t, _ body: @escaping @Sendable () -> Void) -> Int32 {
+func startThread(_ handle: inout pthread_t, _ body: @escaping @Sendable () -> Void) -> Int32 {
     final class Body {
         let run: @Sendable () -> Void
         init(_ run: @escaping @Sendable () -> Void) { self.run = run }

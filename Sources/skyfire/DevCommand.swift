@@ -58,6 +58,9 @@ struct DevCommand: AsyncParsableCommand {
                 layout: layout,
                 openMirror: { _ in mirror },
                 dataDirectory: "\(directory)/worker-\(number)",
+                openHost: {
+                    try RunnerHost(directory: $0, launch: RunnerCommand.launch(data: $0.path), logger: $1)
+                },
                 version: ServerOptions.version,
                 zones: zones,
                 logger: logger

@@ -99,6 +99,9 @@ struct NodeCommand: AsyncParsableCommand {
                 RedisMirror(mirrorConfiguration, clusterID: clusterID, prefix: prefix, logger: logger)
             },
             dataDirectory: data,
+            openHost: {
+                try RunnerHost(directory: $0, launch: RunnerCommand.launch(data: $0.path), logger: $1)
+            },
             version: ServerOptions.version,
             zones: zones,
             logger: logger

@@ -19,9 +19,8 @@ struct ModuleTests {
         "HTTPAPI": ["Node", "JobFile", "Scheduling", "Cron", "Processes"],
         "SkyfireClient": ["JobFile", "Scheduling", "Cron"],
         "skyfire": [
-            "Coordination", "Cron", "HTTPAPI", "Mirror", "Node", "Redis", "Scheduling", "SkyfireClient",
-            "ZnodeStore",
-            "ZnodeStoreSQLite", "ZooKeeper",
+            "Coordination", "Cron", "HTTPAPI", "Mirror", "Node", "Processes", "Redis", "Scheduling",
+            "SkyfireClient", "ZnodeStore", "ZnodeStoreSQLite", "ZooKeeper",
         ],
     ]
 

@@ -4,8 +4,8 @@ import Testing
 
 extension ClusterSuite {
     @Suite struct DrainTests {
-        @Test(.timeLimit(.minutes(1))) func SIGTERMLetsTheRunningAttemptEnd() async throws {
-            try await TestCluster.with(nodes: 2) { cluster, nodes in
+        @Test(.timeLimit(.minutes(1))) func leavingLetsTheRunningAttemptEnd() async throws {
+            try await TestCluster.with(nodes: 2, options: ["--leave"]) { cluster, nodes in
                 let go = "\(cluster.directory)/go"
                 let run = try await nodes[0].api.addJobAndRun(
                     """
@@ -47,7 +47,9 @@ extension ClusterSuite {
         }
 
         @Test(.timeLimit(.minutes(1))) func whatOutlivesTheDrainTimeoutRunsElsewhere() async throws {
-            try await TestCluster.with(nodes: 2, options: ["--drain-timeout", "1s"]) { cluster, nodes in
+            try await TestCluster.with(nodes: 2, options: ["--leave", "--drain-timeout", "1s"]) {
+                cluster,
+                nodes in
                 let run = try await nodes[0].api.addJobAndRun(
                     """
                     version: 1
@@ -68,8 +70,45 @@ extension ClusterSuite {
             }
         }
 
+        @Test(.timeLimit(.minutes(1)), arguments: [true, false])
+        func aRestartIsNothingToARunningAttempt(_ isKilled: Bool) async throws {
+            // The lease of an exclusive attempt must last for as long as the restart takes.
+            try await TestCluster.with(nodes: 2, options: ["--session-timeout", "12s"]) { cluster, nodes in
+                let go = "\(cluster.directory)/go"
+                let run = try await nodes[0].api.addJobAndRun(
+                    """
+                    version: 1
+                    name: patient
+                    tasks: [{id: wait, run: "while [ ! -e \(go) ]; do sleep 0.1; done; echo done", exclusive: true}]
+                    """
+                )
+                let attempt = try await nodes[0].api.running(run, "wait")
+                let busy = try #require(nodes.first { $0.worker == attempt["worker"].string })
+                let other = try #require(nodes.first { $0.worker != busy.worker })
+                let processes = try RunProcesses.of(run)
+                if isKilled {
+                    busy.kill()
+                } else {
+                    busy.terminate()
+                    #expect(
+                        try await busy.exitCode(within: .seconds(10)) == 0,
+                        "it does not wait for the attempt"
+                    )
+                }
+                #expect(try RunProcesses.of(run).contains { processes.contains($0) })
+                let again = try await cluster.addNode(data: busy.dataDirectory)
+                #expect(again.worker == busy.worker)
+                try Files.write("", go)
+                #expect(try await other.api.ended(run)["state"].string == "succeeded")
+                let attempts = try await other.api.task(run, "wait")["attempts"].list
+                #expect(attempts.map(\.["state"].string) == ["succeeded"], "the same attempt, once")
+                let log = try await again.api.send("GET", "/v1/runs/\(run)/tasks/wait/attempts/1/log")
+                #expect(log.text == "done\n")
+            }
+        }
+
         @Test(.timeLimit(.minutes(1))) func aSecondSIGTERMDoesNotWait() async throws {
-            try await TestCluster.with(nodes: 1) { cluster, nodes in
+            try await TestCluster.with(nodes: 1, options: ["--leave"]) { cluster, nodes in
                 let run = try await nodes[0].api.addJobAndRun(
                     """
                     version: 1

@@ -57,8 +57,10 @@ final class ProductProcess: Sendable {
     static func refused(
         _ arguments: [String],
         name: String,
-        directory: String
+        directory: String,
+        before prepare: () throws -> Void = {}
     ) async throws -> (code: CInt, message: String) {
+        try prepare()
         let (output, log) = ("\(directory)/\(name).out", "\(directory)/\(name).log")
         let child = try launch(arguments, directory: directory, output: output, log: log)
         defer { child.stop() }
@@ -137,6 +139,7 @@ enum RunProcesses {
     /// Ends what killed nodes left running: their data was below a directory.
     static func end(below directory: String) {
         do {
+            for pid in try runners(below: directory) { Glibc.kill(pid, SIGKILL) }
             for pid in try matching({ $0.hasPrefix("SKYFIRE_WORKDIR=\(directory)/") }) {
                 Glibc.kill(pid, SIGKILL)
             }
@@ -145,11 +148,23 @@ enum RunProcesses {
         }
     }
 
+    /// The runners of nodes whose data is in a directory or below, and their guards.
+    static func runners(below directory: String) throws -> [pid_t] {
+        try processes.filter { pid in
+            let arguments = Files.read("/proc/\(pid)/cmdline").split(separator: "\0")
+            return arguments.contains("runner") && arguments.contains { $0.hasPrefix(directory) }
+        }
+    }
+
+    private static var processes: [pid_t] {
+        get throws {
+            try FileManager.default.contentsOfDirectory(atPath: "/proc").compactMap { pid_t($0) }
+        }
+    }
+
     private static func matching(_ condition: (Substring) -> Bool) throws -> [pid_t] {
-        try FileManager.default.contentsOfDirectory(atPath: "/proc").compactMap { name in
-            guard let pid = pid_t(name) else { return nil }
-            return Files.read("/proc/\(name)/environ").split(separator: "\0").contains(where: condition)
-                ? pid : nil
+        try processes.filter {
+            Files.read("/proc/\($0)/environ").split(separator: "\0").contains(where: condition)
         }
     }
 }

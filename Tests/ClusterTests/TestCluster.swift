@@ -64,12 +64,16 @@ final class TestCluster: Sendable {
 
     private actor SharedCluster {
         private var starting: Task<(TestCluster, [ProductProcess]), any Error>?
+        private static let directory = Mutex("/nowhere")
 
         func get() async throws -> (TestCluster, [ProductProcess]) {
             let task =
                 starting
                 ?? Task {
                     let cluster = try await TestCluster.start(nil, nil, [])
+                    // Nodes end with this process; their runners are told to.
+                    Self.directory.withLock { $0 = cluster.directory }
+                    atexit { SharedCluster.directory.withLock { RunProcesses.end(below: $0) } }
                     return (cluster, try await cluster.addNodes(3))
                 }
             starting = task

@@ -258,6 +258,10 @@ final class RecordedOperations: ClusterOperations {
         }
     }
 
+    func giveUpAbsent(reason: String?) async throws(OperationError) {
+        try note("gave up absent \(reason ?? "-")") { _ throws(OperationError) in }
+    }
+
     func upcoming(
         from: WallTime,
         through: WallTime,

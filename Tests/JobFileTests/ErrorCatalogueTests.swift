@@ -20,7 +20,7 @@ struct ErrorCatalogueTests {
         #expect(Set(codes).count == codes.count)
         #expect(codes.allSatisfy { $0.wholeMatch(of: /E[123]\d{3}/) != nil })
         #expect(codes.count { $0.hasPrefix("E2") } == 24)
-        #expect(codes.count { $0.hasPrefix("E3") } == 8)
+        #expect(codes.count { $0.hasPrefix("E3") } == 10)
     }
 
     @Test func entriesAreFoundAsUsersWriteThem() {

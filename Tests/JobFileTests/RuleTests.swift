@@ -137,8 +137,6 @@ struct RuleTests {
         Row("E1205", job("overlap: «buffer_one")),
         Row("E1205", task("type: «sql")),
         Row("E1205", task("run: x\nwhen: «\"${params.day} == 1\"")),
-        Row("E1205", task("run: x\nexclusive: «true")),
-        Row("E1205", task("run: x\non_lost: «hold")),
         Row("E1205", task("run: x\nretry: {max: 1, on: [«lost]}")),
         Row("E1205", task("run: x\npartitions: {«over: x}")),
         Row("E1205", task("run: x\n«<<: {timeout: 1h}"), says: "defaults"),

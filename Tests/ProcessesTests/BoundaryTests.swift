@@ -108,7 +108,7 @@ extension ProcessesTests {
         }
 
         @Test func escapedDaemonsDoNotDelayTheEnd() async throws {
-            let shop = try Workshop()
+            let shop = try Workshop(usesControlGroups: false)
             // In a session of its own and without a mark; it holds both pipes.
             let pidFile = shop.scratch.path + "/pid"
             let exit = try await shop.run(
@@ -123,6 +123,85 @@ extension ProcessesTests {
             // It became our child when its parent ended; supervisors of other tests need not wait for it.
             var info = siginfo_t()
             waitid(P_PID, id_t(pid), &info, WEXITED)
+        }
+
+        @Test func nothingEscapesAControlGroup() async throws {
+            let shop = try Workshop()
+            guard shop.supervisor.loop.controlGroups != nil else {
+                // Elsewhere the boundary is the session and the mark, and the test above says what that is worth.
+                return
+            }
+            let pidFile = shop.scratch.path + "/pid"
+            _ = try await shop.run(
+                "setsid sh -c 'echo $$ >\(pidFile); exec env -i sleep 1001' >/dev/null 2>&1 & "
+                    + "while ! test -s \(pidFile); do sleep 0.01; done; cat \(pidFile)"
+            )
+            let pid = try #require(numbers(try shop.text()).first)
+            #expect(!isAlive(pid))
+        }
+
+        @Test func leasedProcessesEndWithTheLease() async throws {
+            let shop = try Workshop()
+            var leased = shop.request("trap '' TERM; echo ready; while :; do sleep 1; done", id: "leased")
+            leased.isLeased = true
+            leased.stopPolicy = StopPolicy(grace: .seconds(10))
+            let free = shop.request("echo ready; sleep 1001", id: "free")
+            let begin = ContinuousClock.now
+            shop.supervisor.renew(Lease(until: begin + .milliseconds(600), warning: .milliseconds(200)))
+            async let exit = shop.run(leased)
+            async let other = shop.run(free)
+            let ended = try await exit
+            #expect(ended.hasLostLease && !ended.wasStopped)
+            #expect(ended.outcome == .signaled(SIGKILL))
+            #expect(ended.duration < .seconds(20))
+            #expect(ContinuousClock.now - begin >= .milliseconds(600))
+            shop.supervisor.kill(free.id)
+            #expect(try await !other.hasLostLease)
+        }
+
+        @Test func theFirstSignalComesBeforeTheEndOfTheLease() async throws {
+            let shop = try Workshop()
+            var request = shop.request("trap 'exit 9' TERM; echo ready; while :; do sleep 0.01; done")
+            request.isLeased = true
+            request.stopPolicy = StopPolicy(grace: .seconds(100))
+            shop.supervisor.renew(
+                Lease(until: ContinuousClock.now + .seconds(60), warning: .milliseconds(59_500))
+            )
+            let exit = try await shop.run(request)
+            #expect(exit.hasLostLease)
+            #expect(exit.outcome == .exited(9))
+            #expect(exit.duration < .seconds(30))
+        }
+
+        @Test func renewedLeasesLetProcessesLive() async throws {
+            let shop = try Workshop()
+            var request = shop.request(
+                "echo ready; while ! test -e \(shop.scratch.path)/go; do sleep 0.01; done; exit 5"
+            )
+            request.isLeased = true
+            shop.supervisor.renew(Lease(until: ContinuousClock.now + .seconds(1), warning: .zero))
+            let exit = try await shop.run(request) {
+                try await shop.wait(for: "ready")
+                shop.supervisor.renew(Lease(until: ContinuousClock.now + .seconds(100), warning: .zero))
+                // Longer than the first lease, so that its end would be seen.
+                try await ContinuousClock().sleep(for: .milliseconds(1_200))
+                close(creat(shop.scratch.path + "/go", 0o600))
+            }
+            #expect(!exit.hasLostLease)
+            #expect(exit.outcome == .exited(5))
+        }
+
+        @Test func nothingIsReleasedAfterTheLease() async throws {
+            let shop = try Workshop()
+            shop.supervisor.renew(Lease(until: ContinuousClock.now - .milliseconds(1), warning: .zero))
+            let request = shop.request("exit 0")
+            let events = shop.events(of: request.id)
+            try shop.supervisor.start(request)
+            var step: SpawnFailure.Step?
+            for await event in events {
+                if case .spawnFailed(let failure) = event { step = failure.step }
+            }
+            #expect(step == .lease)
         }
 
         @Test func closingKillsEverything() async throws {

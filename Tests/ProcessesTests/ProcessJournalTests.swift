@@ -14,7 +14,7 @@ extension ProcessesTests {
             var pid: pid_t = 0
             let failure = CStringBlock(["sh", "-c", line]).withPointers { arguments in
                 CStringBlock(environment).withPointers { environment in
-                    skyfire_process_spawn("/bin/sh", arguments, environment, "/", null, null, &pid)
+                    skyfire_process_detach("/bin/sh", arguments, environment, null, &pid)
                 }
             }
             try #require(failure == 0)
@@ -45,7 +45,8 @@ extension ProcessesTests {
                     workingDirectory: "/",
                     logDirectory: "/nowhere",
                     boundaryVariable: "MARK"
-                )
+                ),
+                controlGroup: nil
             )
             let own = try #require(ProcessTable.status(of: pid)).startTicks
             #expect(journal.noteStart(descriptor, pid: pid, startTicks: ticks ?? own) == 0)
@@ -106,7 +107,7 @@ extension ProcessesTests {
                 logDirectory: "/nowhere",
                 boundaryVariable: "MARK"
             )
-            close(try journal.noteIntent(request))
+            close(try journal.noteIntent(request, controlGroup: nil))
             #expect(journal.sweep() == [ProcessJournal.Swept(id: "..%/x", killedPIDs: [], survivingPIDs: [])])
             #expect(journal.sweep().isEmpty)
         }

@@ -50,7 +50,11 @@ final class Workshop: Sendable {
         }
     }
 
-    init(limits: LogLimits = LogLimits(), maximumProcesses: Int = 4096) throws {
+    init(
+        limits: LogLimits = LogLimits(),
+        maximumProcesses: Int = 4096,
+        usesControlGroups: Bool = true
+    ) throws {
         let sorter = EventSorter()
         self.sorter = sorter
         scratch = try ScratchDirectory()
@@ -59,6 +63,7 @@ final class Workshop: Sendable {
             journal: journal,
             maximumProcesses: maximumProcesses,
             logLimits: limits,
+            usesControlGroups: usesControlGroups,
             onEvent: { sorter.take($0) }
         )
         try supervisor.begin()

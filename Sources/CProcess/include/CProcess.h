@@ -9,9 +9,23 @@
 
 // Starts `path` in a new session with every signal at its default, no signal blocked, standard input from /dev/null,
 // the two descriptors as standard output and error, and nothing open above them. Both descriptors must be above 2.
+// The process gets KILL when the calling *thread* ends (PR_SET_PDEATHSIG), so the caller must be a thread that lives
+// as long as its processes may. `control_group` is an open `cgroup.procs` that the process enters first, or -1.
 // Returns 0 and the process id, or the errno of the step that failed: before the program runs, so there is no process.
 int skyfire_process_spawn(const char *path, char *const argv[], char *const envp[], const char *working_directory,
-                          int standard_output, int standard_error, pid_t *pid);
+                          int standard_output, int standard_error, int control_group, pid_t *pid);
+
+// Starts `path` in a session of its own that outlives this process: standard input and output from and to /dev/null,
+// standard error to the descriptor, nothing open above. Returns 0 and the process id, or an errno.
+int skyfire_process_detach(const char *path, char *const argv[], char *const envp[], int standard_error, pid_t *pid);
+
+// Forks a guard that waits for the end of this process and then runs `path` instead of itself. The guard holds nothing
+// but one end of a pipe whose other end this process keeps until it ends. To be called while this process has one thread.
+// Returns 0 or an errno.
+int skyfire_process_guard(const char *path, char *const argv[], char *const envp[]);
+
+// Accepts a connection from a process of this user: closed on exec, never blocking. Returns it, or -errno.
+int skyfire_accept_own(int listener);
 
 // How a child ended. `signal` is 0 when it exited by itself, `code` is 0 when a signal ended it.
 struct skyfire_process_end {

@@ -6,6 +6,8 @@ import Synchronization
 enum LeaderFact: Sendable {
     case workerPresent(WorkerID, WorkerRegistration, version: Int32)
     case workerGone(WorkerID)
+    /// The kill margin of an absence is over.
+    case killMarginPassed(WorkerID, absence: Int)
     case resources(WorkerID, ResourceReport?)
     case queued([QueueEntry])
     case reported([Report])

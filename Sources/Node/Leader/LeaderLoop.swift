@@ -126,6 +126,15 @@ struct LeaderLoop: ~Copyable {
         case .committed(let version, let zxid):
             draft.committed(plan, zxid: zxid)
             core = draft
+            for incident in plan.incidents {
+                logger.warning(
+                    "A late result was refused",
+                    metadata: [
+                        LogKeys.attempt: "\(incident.attempt)", LogKeys.worker: "\(incident.view.worker)",
+                        LogKeys.reason: "\(incident.view.reason ?? "")",
+                    ]
+                )
+            }
             lastCommit = version
             lastCommitHadExternals = external != nil
             external?.completion?.resume(returning: true)
@@ -195,8 +204,7 @@ struct LeaderLoop: ~Copyable {
             startRebalancing(&group)
         case .workerGone(let id):
             asked.remove(.worker(id))
-            core.workerGone(id)
-            logger.warning("A worker is gone", metadata: [LogKeys.worker: "\(id)"])
+            workerGone(id, &group)
         case .resources(let id, let resources):
             core.resourcesMeasured(id, resources)
         case .queued(let entries):
@@ -205,8 +213,11 @@ struct LeaderLoop: ~Copyable {
             for report in reports { core.reported(report) }
         case .commanded(let command):
             core.commanded(command)
+        case .killMarginPassed(let id, let absence):
+            core.killMarginPassed(id, absence: absence)
         case .configured(let configuration):
             isPausedByConfiguration = configuration.isPaused
+            core.gaveUp(Set(configuration.givenUp))
         case .jobRead(let name, let job):
             asked.remove(.job(name))
             core.jobRead(name, job)
@@ -237,6 +248,21 @@ struct LeaderLoop: ~Copyable {
             projectLive()
         case .beat:
             beat(&group)
+        }
+    }
+
+    /// What a gone worker ran of exclusive attempts is taken over only when the kill margin is over too, by this node's
+    /// own clock.
+    private mutating func workerGone(_ id: WorkerID, _ group: inout ThrowingTaskGroup<Void, any Error>) {
+        let timeout = core.workers[id]?.registration.sessionTimeoutMilliseconds ?? 0
+        guard let absence = core.workerGone(id) else { return }
+        logger.warning(
+            "A worker is gone",
+            metadata: [LogKeys.worker: "\(id)", LogKeys.state: core.isSafeMode ? "safe mode" : "taken over"]
+        )
+        let terms = LeaseTerms(sessionTimeout: max(session.timeout, .milliseconds(timeout)))
+        group.addTask { [time, inbox] in
+            if await time.pause(terms.killMargin) { inbox.post(.killMarginPassed(id, absence: absence)) }
         }
     }
 
@@ -349,7 +375,9 @@ struct LeaderLoop: ~Copyable {
             hosts: present.map(\.registration.address).sorted(),
             liveRuns: core.runs.count,
             queued: core.queue.count,
-            oldestQueuedAt: queued.map(\.queuedAt).min()
+            oldestQueuedAt: queued.map(\.queuedAt).min(),
+            incidents: core.incidents,
+            isSafeMode: core.isSafeMode
         )
         group.addTask { [session, layout, inbox, logger] in
             do throws(StoreError) {

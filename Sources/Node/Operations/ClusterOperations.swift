@@ -132,13 +132,18 @@ package struct ClusterView: Hashable, Sendable, Codable {
     /// Entries in the queue that wait for admission.
     package var queued: Int
     package var oldestQueuedAt: WallTime?
+    /// Whether fewer than half of the known workers are present, so that nothing of the others is taken over.
+    package var isSafeMode: Bool
+    /// Results refused in this term because their attempt had been taken over before they came.
+    package var incidents: Int
     /// `ok`, or what is wrong with the mirror.
     package var mirror: String
     package var version: String
 
     enum CodingKeys: String, CodingKey {
-        case id, mode, leader, term, workers, queued, mirror, version
+        case id, mode, leader, term, workers, queued, incidents, mirror, version
         case isPaused = "is_paused"
+        case isSafeMode = "is_safe_mode"
         case leaderAddress = "leader_address"
         case oldestQueuedAt = "oldest_queued_at"
     }
@@ -153,6 +158,8 @@ package struct ClusterView: Hashable, Sendable, Codable {
         workers: Int,
         queued: Int,
         oldestQueuedAt: WallTime?,
+        isSafeMode: Bool = false,
+        incidents: Int = 0,
         mirror: String,
         version: String
     ) {
@@ -165,6 +172,8 @@ package struct ClusterView: Hashable, Sendable, Codable {
         self.workers = workers
         self.queued = queued
         self.oldestQueuedAt = oldestQueuedAt
+        self.isSafeMode = isSafeMode
+        self.incidents = incidents
         self.mirror = mirror
         self.version = version
     }
@@ -281,6 +290,8 @@ package protocol ClusterOperations: Sendable {
     func setDraining(_ worker: WorkerID, _ isDraining: Bool) async throws(OperationError)
     func cluster() async throws(OperationError) -> ClusterView
     func setPaused(_ isPaused: Bool, reason: String?) async throws(OperationError)
+    /// Declares the workers that are not there gone for good, so that the rest takes everything of theirs over.
+    func giveUpAbsent(reason: String?) async throws(OperationError)
     /// Due times of all jobs in a span, soonest first, `limit` at most.
     func upcoming(from: WallTime, through: WallTime, limit: Int) async throws(OperationError) -> [UpcomingRun]
     func events(after id: String?) async -> AsyncStream<MirrorEvent>

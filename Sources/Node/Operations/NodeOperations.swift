@@ -199,6 +199,8 @@ package struct NodeOperations: ClusterOperations {
                 workers: workers.count,
                 queued: Int(queue?.childCount ?? 0),
                 oldestQueuedAt: status?.oldestQueuedAt,
+                isSafeMode: status?.isSafeMode ?? false,
+                incidents: status?.incidents ?? 0,
                 mirror: await context.mirror?.health() ?? "ok",
                 version: version
             )
@@ -210,6 +212,20 @@ package struct NodeOperations: ClusterOperations {
             configuration.isPaused = isPaused
             configuration.pauseReason = isPaused ? reason : nil
         }
+    }
+
+    package func giveUpAbsent(reason: String?) async throws(OperationError) {
+        let current = try current()
+        let absent = try await storing {
+            let known = try await current.session.children(layout.assign).compactMap { WorkerID($0) }
+            let present = Set(try await current.session.children(layout.workers))
+            return known.filter { !present.contains($0.description) }
+        }
+        try await configure { configuration in configuration.givenUp = absent.sorted() }
+        logger.warning(
+            "Absent workers are given up on request",
+            metadata: [LogKeys.count: "\(absent.count)", LogKeys.reason: "\(reason ?? "none given")"]
+        )
     }
 
     package func setDraining(_ worker: WorkerID, _ isDraining: Bool) async throws(OperationError) {

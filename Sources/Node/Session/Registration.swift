@@ -45,20 +45,20 @@ struct Registration: Sendable {
         }
     }
 
-    /// Writes what this node measures, every few seconds and when the number of running attempts changes much; learns
-    /// the store's clock on the way.
-    func beat(
-        _ context: NodeContext,
-        _ probe: any MachineProbe,
-        running: @Sendable () -> Int
-    ) async throws {
+    /// How often a node writes what it measures while it holds no exclusive attempt.
+    private static let beatInterval = Duration.seconds(5)
+
+    /// Writes what this node measures, every few seconds; learns the store's clock on the way. While exclusive attempts
+    /// are held it writes as often as their lease asks for: each answer is what renews it.
+    func beat(_ context: NodeContext, _ probe: any MachineProbe, _ service: WorkerService) async throws {
         var probe = probe
         var beat = 0
         while !Task.isCancelled {
             beat += 1
-            let report = probe.measure(running: running(), beat: beat)
+            let report = probe.measure(running: service.liveCount, beat: beat)
             let before = time.now()
             let stat = try await session.set(layout.resources(worker), data: RecordCoding.encode(report))
+            service.renewLease(session)
             let after = time.now()
             let middle = (before.milliseconds + after.milliseconds) / 2
             let offset = middle - stat.modifiedMilliseconds
@@ -67,7 +67,10 @@ struct Registration: Sendable {
             if let queue = try await session.exists(layout.jobQueue) {
                 context.set(queueLength: Int(queue.childCount))
             }
-            guard await time.pause(.seconds(5)) else { return }
+            let interval =
+                service.holdsExclusive
+                ? LeaseTerms(sessionTimeout: session.timeout).renewalInterval : Self.beatInterval
+            await service.exclusiveBegan.wait(upTo: interval, sleep: time.sleep)
         }
     }
 
@@ -85,11 +88,28 @@ struct Registration: Sendable {
                 path: layout.configs
             )
             context.set(configuration: configuration)
+            if configuration.givenUp.contains(worker) { try await takeBack(znode, configuration) }
             let isDraining = configuration.draining.contains(worker) || context.isDraining
             if isDraining != wasDraining {
                 wasDraining = isDraining
                 try await onDraining(isDraining)
             }
+        }
+    }
+
+    /// This worker was given up and is there after all.
+    private func takeBack(_ znode: Znode, _ configuration: ClusterConfiguration) async throws(StoreError) {
+        var configuration = configuration
+        configuration.givenUp.removeAll { $0 == worker }
+        do throws(StoreError) {
+            _ = try await session.set(
+                layout.configs,
+                data: RecordCoding.encode(configuration),
+                version: znode.stat.version
+            )
+        } catch {
+            // Changed meanwhile: the watch brings it again.
+            guard error.code == .badVersion else { throw error }
         }
     }
 

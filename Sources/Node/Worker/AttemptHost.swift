@@ -5,19 +5,22 @@ package struct HeldAttempt: Hashable, Sendable {
     package var attempt: AttemptID
     /// When its process started; `nil` for one whose start is still under way.
     package var startedAt: WallTime?
+    package var isExclusive: Bool
 
-    package init(attempt: AttemptID, startedAt: WallTime?) {
+    package init(attempt: AttemptID, startedAt: WallTime?, isExclusive: Bool) {
         self.attempt = attempt
         self.startedAt = startedAt
+        self.isExclusive = isExclusive
     }
 }
 
 /// What happens on the machine of a worker.
 package enum HostEvent: Sendable {
-    /// An attempt is over. Told until it is acknowledged, so possibly again after a restart of the worker.
+    /// An attempt is over; all that the host ran of it is gone. Told until it is acknowledged, so possibly again to a
+    /// later life of the worker.
     case ended(AttemptID, AttemptEnd)
-    /// The host itself died and came back empty: what it held is gone.
-    case restarted
+    /// Processes of an attempt withstand KILL; its end is told when they are gone.
+    case lingering(AttemptID, processes: Int)
 }
 
 /// Where the attempts of one worker run: the runner process beside it, or a simulated machine.
@@ -30,9 +33,9 @@ package protocol AttemptHost: Sendable {
     /// Attempts prepared, running, or ended and not acknowledged.
     var liveAttempts: [AttemptID] { get }
 
-    /// Works until `close()`.
+    /// Works until `close`.
     func run() async throws
-    /// Takes over what is held from an earlier life of the worker. Called once, before the first session.
+    /// Takes over what is held from an earlier life of the worker, ended or not. Called once, before the first session.
     func claim() async throws -> [HeldAttempt]
     /// Does all that can be done before the start is committed.
     func prepare(_ attempt: AttemptID, _ assignment: Assignment, token: Int64, worker: WorkerID)
@@ -44,8 +47,11 @@ package protocol AttemptHost: Sendable {
     func stop(_ attempt: AttemptID, _ mode: KillMode)
     /// The end of an attempt was reported, or is of no interest any more.
     func acknowledge(_ attempt: AttemptID)
-    /// The store confirmed contact: exclusive attempts may run until then, and attempts may be released.
-    func renewLease(until deadline: ContinuousClock.Instant)
+    /// The store confirmed contact: exclusive attempts may run until the deadline, and attempts may be released until then.
+    /// Their first signal may come by as much as `warning` before it, where their grace is as long.
+    func renewLease(until deadline: ContinuousClock.Instant, warning: Duration)
+    /// Whether an attempt goes on when the worker's process ends.
+    func outlivesWorker(_ attempt: AttemptID) -> Bool
     /// Lets go. With `endsAttempts` what runs is killed first and the host ends; otherwise it goes on for a successor.
     func close(endsAttempts: Bool) async
 }

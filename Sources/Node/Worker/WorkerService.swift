@@ -11,6 +11,8 @@ package final class WorkerService: Sendable {
     private struct Work {
         var core = WorkerCore()
         var assignments: [AttemptID: (assignment: Assignment, token: Int64)] = [:]
+        /// Exclusive attempts from before their start to their end.
+        var exclusive: Set<AttemptID> = []
         var desk: Desk?
     }
 
@@ -28,6 +30,8 @@ package final class WorkerService: Sendable {
     private let time: NodeTime
     private let logger: Logger
     private let work = Mutex(Work())
+    /// Notified when the first exclusive attempt begins: the lease is to be renewed often from now on.
+    let exclusiveBegan = Signal()
 
     package init(
         worker: WorkerID,
@@ -47,13 +51,45 @@ package final class WorkerService: Sendable {
 
     package var liveCount: Int { work.withLock { $0.core.liveCount } }
 
+    /// Whether attempts are held that must not outlive the lease.
+    package var holdsExclusive: Bool { work.withLock { !$0.exclusive.isEmpty } }
+
+    /// How many attempts the end of this process would end, or leave unreported.
+    package var unfinishedCount: Int {
+        let (running, unsettled) = work.withLock { ($0.core.runningAttempts, $0.core.unsettledAttempts) }
+        return unsettled.count + running.count { !host.outlivesWorker($0) }
+    }
+
+    /// Takes over what an earlier life of this node had started. Before the first session.
+    package func claim(_ attempts: [HeldAttempt]) {
+        work.withLock { work in
+            work.core.claimed(attempts.map(\.attempt))
+            work.exclusive.formUnion(attempts.filter(\.isExclusive).map(\.attempt))
+        }
+        for each in attempts {
+            logger.notice(
+                "Goes on with an attempt of an earlier life of this node",
+                metadata: [LogKeys.attempt: "\(each.attempt)"]
+            )
+        }
+    }
+
+    /// Lets exclusive attempts go on as far as the session's last confirmed write allows.
+    package func renewLease(_ session: any ZnodeSession) {
+        let terms = LeaseTerms(sessionTimeout: session.timeout)
+        host.renewLease(until: session.lastConfirmedWrite + terms.length, warning: terms.warning)
+    }
+
     package func drain() { work.withLock { $0.core.drain() } }
 
     package func undrain() { work.withLock { $0.core.undrain() } }
 
-    /// Asks everything that runs to end.
-    package func stopAll(_ mode: KillMode) {
-        for attempt in work.withLock({ $0.core.runningAttempts }) { host.stop(attempt, mode) }
+    /// Asks everything that runs to end, or only what the end of this process would end anyway.
+    package func stopAll(_ mode: KillMode, unlessOutliving: Bool = false) {
+        for attempt in work.withLock({ $0.core.runningAttempts })
+        where !unlessOutliving || !host.outlivesWorker(attempt) {
+            host.stop(attempt, mode)
+        }
     }
 
     /// An attempt's process is over. Said at any time, in a session or between two.
@@ -118,6 +154,10 @@ package final class WorkerService: Sendable {
                 metadata: [LogKeys.attempt: "\(attempt)"]
             )
             host.stop(attempt, .kill)
+        case .reportLate(let attempt, let end, let isCertain):
+            await reportLate(attempt, end, isCertain: isCertain, desk)
+        case .acknowledge(let attempt):
+            acknowledge(attempt)
         case .deleteKill(let attempt):
             await retrying(desk) { () throws(StoreError) in
                 do throws(StoreError) {
@@ -127,6 +167,11 @@ package final class WorkerService: Sendable {
                 }
             }
         }
+    }
+
+    private func acknowledge(_ attempt: AttemptID) {
+        work.withLock { _ = $0.exclusive.remove(attempt) }
+        host.acknowledge(attempt)
     }
 
     /// Does something again after a broken connection, as long as the session lives.
@@ -211,19 +256,25 @@ package final class WorkerService: Sendable {
             }
             return
         }
+        if assignment.isExclusive {
+            work.withLock { _ = $0.exclusive.insert(attempt) }
+            exclusiveBegan.notify()
+        }
         host.prepare(attempt, assignment, token: token, worker: worker)
         switch await commitStart(attempt, desk) {
         case .started:
             let commands = work.withLock { $0.core.started(attempt) }
             guard !commands.contains(.abandon(attempt)) else {
                 // The session ended meanwhile; the next one finds the start and reports it lost.
-                host.discard(attempt)
+                discard(attempt)
                 return
             }
+            // The start was a write that was answered.
+            renewLease(desk.session)
             host.release(attempt)
             for command in commands { desk.commands.yield(command) }
         case .startedByAnother:
-            host.discard(attempt)
+            discard(attempt)
             perform {
                 $0.ended(
                     attempt,
@@ -235,9 +286,14 @@ package final class WorkerService: Sendable {
                 )
             }
         case .gone:
-            host.discard(attempt)
+            discard(attempt)
             work.withLock { $0.core.assignmentGone(attempt) }
         }
+    }
+
+    private func discard(_ attempt: AttemptID) {
+        work.withLock { _ = $0.exclusive.remove(attempt) }
+        host.discard(attempt)
     }
 
     private enum StartOutcome {
@@ -312,19 +368,15 @@ package final class WorkerService: Sendable {
                 break
             } catch {
                 if error.isRetriable || error.isOutcomeUnknown {
+                    if error.isOutcomeUnknown { work.withLock { $0.core.finishUnknown(attempt) } }
                     // Still to be finished if the session ends: the next one asks again.
                     guard await desk.session.waitUntilConnected() else { return }
                     continue
                 }
                 if error.isSessionOver { return }
                 if error.code == .noNode {
-                    // Taken away by the leader, or finished by a commit whose reply was lost. Either way the leader
-                    // knows; a result that came too late is no result.
-                    logger.notice(
-                        "A result came too late or twice",
-                        metadata: [LogKeys.attempt: "\(attempt)"]
-                    )
-                    break
+                    perform { $0.finishRefused(attempt) }
+                    return
                 }
                 if error.code == .tooLarge {
                     var smaller = end
@@ -345,6 +397,24 @@ package final class WorkerService: Sendable {
                 return
             }
         }
-        work.withLock { $0.core.finished(attempt) }
+        perform { $0.finished(attempt) }
+    }
+
+    /// Tells the leader of a result that counts no more. It decides whether that is an incident.
+    private func reportLate(_ attempt: AttemptID, _ end: AttemptEnd, isCertain: Bool, _ desk: Desk) async {
+        logger.notice(
+            "A result came too late or twice",
+            metadata: [LogKeys.attempt: "\(attempt)", LogKeys.reason: "\(end.outcome)"]
+        )
+        let report = ReportCoding.late(attempt, end, isCertain: isCertain, worker: worker)
+        let path = layout.status(bucket: ZnodeLayout.bucket(of: worker)).child(report.name)
+        await retrying(desk) { () throws(StoreError) in
+            do throws(StoreError) {
+                _ = try await desk.session.create(path, data: report.data)
+            } catch {
+                guard error.code == .nodeExists else { throw error }  // told already
+            }
+            self.perform { $0.finished(attempt) }
+        }
     }
 }

@@ -7,7 +7,10 @@ extension LeaderCore {
         guard let run = runs[id] else { return nil }
         var blockers: [Blocker] = []
         if isPaused { blockers.append(Blocker(kind: "paused", message: "the cluster is paused")) }
-        if run.state == .paused { blockers.append(Blocker(kind: "paused", message: "the run is paused")) }
+        if run.state == .paused {
+            let message = "the run is paused" + (run.reason.map { ": \($0)" } ?? "")
+            blockers.append(Blocker(kind: "paused", message: message))
+        }
         if isSafeMode {
             blockers.append(
                 Blocker(kind: "safe_mode", message: "fewer than half of the known workers are present")
@@ -51,7 +54,7 @@ extension LeaderCore {
                 blockers.append(Blocker(kind: "queue", message: "\(ahead) entries of the queue come first"))
             }
             for (index, task) in known.job.tasks.enumerated() where task.needs.isEmpty {
-                blockers += placeBlockers(known.job, index)
+                blockers += exclusiveBlockers(known.job, index) + placeBlockers(known.job, index)
             }
         }
         return Explanation(run: entry.run, state: state.rawValue, blockers: blockers)
@@ -73,7 +76,7 @@ extension LeaderCore {
                     )
                 ]
         case .queued:
-            return placeBlockers(run.job, index)
+            return exclusiveBlockers(run.job, index) + placeBlockers(run.job, index)
         case .retrying:
             var soonest = Int64.max
             for unit in task.units where run.units[unit].state == .retrying {
@@ -92,9 +95,44 @@ extension LeaderCore {
             ]
         case .killing:
             return [Blocker(kind: "kill", message: "is being stopped by its worker", task: id)]
-        case .running, .succeeded, .failed, .killed, .cancelled, .skipped:
+        case .running:
+            let gone = task.units.first { unit in
+                run.units[unit].state.hasLiveAttempt
+                    && workers[WorkerID(number: run.units[unit].worker)]?.isPresent == false
+            }
+            guard let gone else { return [] }
+            let worker = WorkerID(number: run.units[gone].worker)
+            let isWaiting =
+                exclusiveUnit(run.job, unit: gone) != nil && workers[worker]?.isKillMarginOver != true
+            return [
+                Blocker(
+                    kind: "lost",
+                    message: "\(worker), which runs it, is gone"
+                        + (isWaiting ? "; it is taken over when the kill margin is over" : ""),
+                    task: id
+                )
+            ]
+        case .succeeded, .failed, .killed, .cancelled, .skipped:
             return []
         }
+    }
+
+    /// What holds an exclusive task back: another run of it, or a worker that is gone and may still be ending it.
+    private func exclusiveBlockers(_ job: CompiledJob, _ index: Int) -> [Blocker] {
+        let task = job.tasks[index]
+        for unit in task.units {
+            guard let key = exclusiveUnit(job, unit: unit) else { return [] }
+            if let holder = exclusiveHolders[key] {
+                return [
+                    Blocker(
+                        kind: "exclusive",
+                        message: "is exclusive and still held by \(holder)",
+                        task: task.definition.id
+                    )
+                ]
+            }
+        }
+        return []
     }
 
     /// Counts the workers by what stands against each.

@@ -163,6 +163,10 @@ extension LeaderCore {
                     task: draft.run.job.tasks[index].definition
                 )
             }
+            if let key = exclusiveUnit(draft.run.job, unit: unit), exclusiveHolders[key] != nil {
+                position += 1
+                continue
+            }
             guard let request, let worker = planning.places.best(for: request, workers) else {
                 // Nor is there a place for the other partitions of the task.
                 let end = draft.run.job.tasks[index].units.upperBound

@@ -26,10 +26,21 @@ extension LeaderCore {
         guard let unit = liveUnit(id) else {
             // Too late: the attempt was taken over, or its run is over.
             planning.budget.spend(operations: 1, bytes: 100)
-            planning.others.append(LeaderTransaction(operations: [deletion]))
+            var transaction = LeaderTransaction(operations: [deletion])
+            if let incident = incident(report) {
+                incidents += 1
+                planning.budget.spend(operations: 1, bytes: 600)
+                planning.plan.incidents.append(incident)
+                transaction.finalRecords = [.attempt(run: id.run, incident.view)]
+            }
+            planning.others.append(transaction)
             return
         }
         switch report.event {
+        case .late:
+            // Its end was handed in after all; that report is on its way here.
+            planning.budget.spend(operations: 1, bytes: 100)
+            planning.others.append(LeaderTransaction(operations: [deletion]))
         case .started:
             consumedStarts[id] = report
             attempts[id.run]?[unit]?.startedAt = report.startedAt
@@ -55,6 +66,32 @@ extension LeaderCore {
                 core.apply(outcome, report, unit: unit, seed: seed, &draft, planning.now)
             }
         }
+    }
+
+    /// A refused result, as it is shown; `nil` where the report is no late one, or its result has counted.
+    private func incident(_ report: Report) -> Incident? {
+        guard case .late(let outcome, let isCertain) = report.event,
+            isCertain || takenOver.contains(report.attempt)
+        else { return nil }
+        let id = report.attempt
+        let result = report.exitCode.map { "\(outcome.rawValue), exit code \($0)" } ?? outcome.rawValue
+        let worker = report.worker.map(\.description) ?? "its worker"
+        return Incident(
+            attempt: id,
+            view: AttemptView(
+                task: id.task,
+                n: id.number,
+                partition: id.partition,
+                worker: report.worker ?? WorkerID(number: 0),
+                state: AttemptOutcome.lost.rawValue,
+                exitCode: report.exitCode,
+                signal: report.signal,
+                reason:
+                    "E3009 taken over while \(worker) had no contact; its late result was refused: \(result)",
+                startedAt: report.startedAt,
+                endedAt: report.endedAt
+            )
+        )
     }
 
     /// The unit whose live attempt this is.
@@ -197,6 +234,13 @@ extension LeaderCore {
         }
         release(unit, &draft)
         requeue(unit, &draft)
+        if isCharged, task.onLost == .hold {
+            draft.run.state = .paused
+            draft.run.reason =
+                "E3010 task \(task.id) lost its worker and on_lost is hold: resume the run to run the task again, or "
+                + "cancel it"
+            draft.isHeaderChanged = true
+        }
     }
 
     /// Whether another partition has failed meanwhile, so that this one is not tried again.
@@ -216,6 +260,11 @@ extension LeaderCore {
                 else {
                     continue
                 }
+                // Its processes may still be on their way out.
+                if exclusiveUnit(run.job, unit: place.unit) != nil, workers[worker]?.isKillMarginOver != true
+                {
+                    continue
+                }
                 planning.budget.spend(operations: 2, bytes: 600)
                 edit(place.run, &planning) { core, draft, planning in
                     core.reclaim(place.unit, from: worker, &draft, planning.now)
@@ -233,6 +282,7 @@ extension LeaderCore {
         _ now: WallTime
     ) {
         let attempt = draft.run.attemptID(unit: unit)
+        takenOver.insert(attempt)
         draft.before.append(.deleteAssignment(attempt, worker))
         if killsSent.remove(attempt) != nil {
             draft.before.append(.deleteKill(attempt, worker))

@@ -76,6 +76,13 @@ package struct LeaderCore: Sendable {
         }
     }
 
+    /// What must never run twice at once: a task (or partition) of a job, whatever the run.
+    struct ExclusiveUnit: Sendable, Hashable {
+        var job: JobName
+        var task: TaskID
+        var partition: Int
+    }
+
     /// A unit with a live attempt.
     struct HeldUnit: Sendable, Hashable, Comparable {
         var run: RunID
@@ -200,20 +207,39 @@ package struct LeaderCore: Sendable {
         workers[id]?.registration = registration
         workers[id]?.version = version
         workers[id]?.isPresent = true
+        workers[id]?.absence = nil
+        workers[id]?.isKillMarginOver = false
         reclaiming.remove(id)
         emptied.remove(id)
         returned.insert(id)
     }
 
-    /// A worker's registration is gone.
-    package mutating func workerGone(_ id: WorkerID) {
+    /// A worker's registration is gone. Returns the number of its absence where it has just begun: the caller says when the
+    /// kill margin is over since then.
+    @discardableResult
+    package mutating func workerGone(_ id: WorkerID) -> Int? {
         // What was read before everything of it was taken over does not make it known again.
-        guard !forgotten.contains(id) else { return }
+        guard !forgotten.contains(id) else { return nil }
         know(id)
         workers[id]?.isPresent = false
         workers[id]?.version = nil
         workers[id]?.resources = nil
         reclaiming.insert(id)
+        guard workers[id]?.absence == nil else { return nil }
+        lastAbsence += 1
+        workers[id]?.absence = lastAbsence
+        workers[id]?.isKillMarginOver = false
+        return lastAbsence
+    }
+
+    /// The kill margin is over since an absence began: what the worker ran of exclusive attempts is dead by now.
+    package mutating func killMarginPassed(_ id: WorkerID, absence: Int) {
+        if workers[id]?.absence == absence { workers[id]?.isKillMarginOver = true }
+    }
+
+    /// A person has declared these workers gone for good, if they are gone.
+    package mutating func gaveUp(_ ids: Set<WorkerID>) {
+        givenUp = ids
     }
 
     package mutating func resourcesMeasured(_ id: WorkerID, _ resources: ResourceReport?) {
@@ -341,6 +367,15 @@ package struct LeaderCore: Sendable {
 
     /// Attempts that a `kill` znode exists for.
     var killsSent: Set<AttemptID> = []
+    /// Live attempts of exclusive units, with the run that each belongs to.
+    var exclusiveHolders: TreeDictionary<ExclusiveUnit, RunID> = [:]
+    /// Workers that a person has declared gone for good: they do not count for safe mode.
+    package internal(set) var givenUp: Set<WorkerID> = []
+    private var lastAbsence = 0
+    /// The latest attempts that were taken over in this term.
+    var takenOver = RecentAttempts()
+    /// Results that were refused in this term because they came after their attempt had been taken over.
+    package internal(set) var incidents = 0
     /// Dependents' runs whose queue entry was found to exist.
     var alreadyEnqueued: Set<RunID> = []
 
@@ -434,6 +469,18 @@ package struct LeaderCore: Sendable {
             if held[id]?.isEmpty == true { held[id] = nil }
         }
         charge(id, request(run, unit: unit), sign: sign)
+        if let key = exclusiveUnit(run.job, unit: unit) { exclusiveHolders[key] = sign > 0 ? run.id : nil }
+    }
+
+    /// What must not run twice at once of a unit; `nil` where its task is not exclusive.
+    func exclusiveUnit(_ job: CompiledJob, unit: Int) -> ExclusiveUnit? {
+        let task = job.tasks[job.taskIndex(ofUnit: unit)]
+        guard task.definition.exclusive == true else { return nil }
+        return ExclusiveUnit(
+            job: job.definition.name,
+            task: task.definition.id,
+            partition: unit - task.units.lowerBound
+        )
     }
 
     private func request(_ run: LiveRun, unit: Int) -> Placement.Request {
@@ -452,9 +499,10 @@ package struct LeaderCore: Sendable {
         if workers[id]?.running == 0 { workers[id]?.reservedCPU = 0 }
     }
 
-    /// Three or more known workers and fewer than half of them present: nothing is taken over until some return.
+    /// Three or more known workers and fewer than half of them present: nothing is taken over until some return, or a
+    /// person gives up those that are gone.
     package var isSafeMode: Bool {
-        let known = workers.count
+        let known = workers.count { $0.value.isPresent || !givenUp.contains($0.key) }
         let present = workers.values.count { $0.isPresent }
         return known >= 3 && present * 2 < known
     }

@@ -60,6 +60,9 @@ package struct Report: Hashable, Sendable {
     package enum Event: Hashable, Sendable {
         case started
         case ended(AttemptOutcome)
+        /// A result that its worker could not hand in, because the attempt had been taken over. Not certain where it may
+        /// have been handed in after all and only the answer was lost.
+        case late(AttemptOutcome, isCertain: Bool)
     }
 
     package var attempt: AttemptID
@@ -70,6 +73,8 @@ package struct Report: Hashable, Sendable {
     package var signal: Int?
     package var reason: String?
     package var outputs: [String: String]
+    /// Who reports; known of late results.
+    package var worker: WorkerID?
     /// Where the znode is, so that its consumption can delete it.
     package var bucket: Int
     package var znodeName: String
@@ -112,6 +117,8 @@ package struct WorkerRegistration: Hashable, Sendable, Codable {
     package var slots: Int
     package var cpuCount: Int
     package var memoryBytes: Int64
+    /// The timeout that its session has negotiated, in milliseconds.
+    package var sessionTimeoutMilliseconds: Int64
     package var isDraining: Bool
     /// Whether attempts and jobs may be placed here at all.
     package var takesWork: Bool
@@ -127,6 +134,7 @@ package struct WorkerRegistration: Hashable, Sendable, Codable {
         slots: Int,
         cpuCount: Int,
         memoryBytes: Int64,
+        sessionTimeoutMilliseconds: Int64 = 10_000,
         isDraining: Bool,
         takesWork: Bool
     ) {
@@ -140,6 +148,7 @@ package struct WorkerRegistration: Hashable, Sendable, Codable {
         self.slots = slots
         self.cpuCount = cpuCount
         self.memoryBytes = memoryBytes
+        self.sessionTimeoutMilliseconds = sessionTimeoutMilliseconds
         self.isDraining = isDraining
         self.takesWork = takesWork
     }
@@ -149,6 +158,7 @@ package struct WorkerRegistration: Hashable, Sendable, Codable {
         case startedAt = "started_at"
         case cpuCount = "cpu_count"
         case memoryBytes = "memory_bytes"
+        case sessionTimeoutMilliseconds = "session_timeout_ms"
         case isDraining = "is_draining"
         case takesWork = "takes_work"
     }

@@ -9,10 +9,35 @@ package struct LeaderPlan: Sendable {
     package var assigned: [(RunID, Int)] = []
     /// Records of live state that need no commit of their own.
     package var liveRecords: [MirrorRecord] = []
+    /// Results that are refused by this plan.
+    package var incidents: [Incident] = []
 
     package init() {}
 
     package var isEmpty: Bool { transactions.isEmpty }
+}
+
+/// A result that was refused, because its attempt had been taken over before it came.
+package struct Incident: Hashable, Sendable {
+    package var attempt: AttemptID
+    package var view: AttemptView
+}
+
+/// The latest of some attempts: a bounded memory.
+struct RecentAttempts: Sendable {
+    private static let limit = 10_000
+    private var order: [AttemptID] = []
+    private var members: Set<AttemptID> = []
+
+    func contains(_ attempt: AttemptID) -> Bool { members.contains(attempt) }
+
+    mutating func insert(_ attempt: AttemptID) {
+        guard members.insert(attempt).inserted else { return }
+        order.append(attempt)
+        guard order.count > Self.limit else { return }
+        for old in order.prefix(Self.limit / 2) { members.remove(old) }
+        order.removeFirst(Self.limit / 2)
+    }
 }
 
 /// How much one plan may hold.

@@ -6,6 +6,10 @@ package struct WorkerState: Hashable, Sendable {
     package var resources: ResourceReport?
     /// Whether its registration exists. A worker that is gone stays known until everything of it is taken over.
     package var isPresent: Bool
+    /// The number of its absence while it is gone; numbers are never used again within a term.
+    package var absence: Int?
+    /// Whether it has been gone for so long that whatever it ran of exclusive attempts has been killed.
+    package var isKillMarginOver = false
     /// Live attempts assigned to it.
     package var running = 0
     package var reservedMemoryBytes: Int64 = 0

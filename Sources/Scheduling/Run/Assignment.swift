@@ -51,6 +51,8 @@ package struct Assignment: Hashable, Sendable, Codable {
     /// The names that may be written to the output file; `nil` for any.
     package var outputs: [String]?
     package var traceID: String
+    /// Whether the attempt must end before its worker can be replaced.
+    package var isExclusive: Bool
 
     package init(
         action: Action,
@@ -63,7 +65,8 @@ package struct Assignment: Hashable, Sendable, Codable {
         killSignal: String,
         killGraceMilliseconds: Int64,
         outputs: [String]?,
-        traceID: String
+        traceID: String,
+        isExclusive: Bool = false
     ) {
         self.action = action
         self.environment = environment
@@ -76,6 +79,7 @@ package struct Assignment: Hashable, Sendable, Codable {
         self.killGraceMilliseconds = killGraceMilliseconds
         self.outputs = outputs
         self.traceID = traceID
+        self.isExclusive = isExclusive
     }
 
     enum CodingKeys: String, CodingKey {
@@ -89,6 +93,7 @@ package struct Assignment: Hashable, Sendable, Codable {
         case killSignal = "kill_signal"
         case killGraceMilliseconds = "kill_grace_ms"
         case traceID = "trace_id"
+        case isExclusive = "is_exclusive"
     }
 
     /// About how many bytes the assignment takes in a transaction.

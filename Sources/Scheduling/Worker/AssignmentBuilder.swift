@@ -78,7 +78,8 @@ package enum AssignmentBuilder {
             killSignal: definition.kill?.signal ?? "TERM",
             killGraceMilliseconds: definition.kill?.grace?.milliseconds ?? 10_000,
             outputs: definition.outputs,
-            traceID: run.traceID
+            traceID: run.traceID,
+            isExclusive: definition.exclusive ?? false
         )
     }
 

@@ -32,14 +32,17 @@ package struct AttemptEnd: Hashable, Sendable {
 /// Decides what a worker does with its assignments. Facts in, commands out; one core lives as long as its process.
 ///
 /// An attempt is `reading` (its assignment is known by name) → `starting` (T4 is being committed) → `running` →
-/// `finishing` (T5 is being committed) → forgotten. A session may end at any moment; what runs goes on running, and
-/// the next session compares what is assigned with what is held.
+/// `finishing` (T5 is being committed) → forgotten. What was taken over while this node was out of contact goes from
+/// `running` or `starting` to `abandoned` (its process is ended) → `refused` (its late end is told) → forgotten. A session may
+/// end at any moment; what runs goes on running, and the next session compares what is assigned with what is held.
 package struct WorkerCore: Sendable {
     private enum Phase: Sendable, Equatable {
         case reading
         case starting
         case running
         case finishing(AttemptEnd)
+        case abandoned
+        case refused(AttemptEnd)
     }
 
     private struct Held: Sendable {
@@ -47,6 +50,8 @@ package struct WorkerCore: Sendable {
         var kill: KillMode?
         /// Whether the assignment vanished while the start was being committed.
         var isTaken = false
+        /// Whether a T5 was sent and its answer lost, so that it may have been applied.
+        var mayBeFinished = false
     }
 
     package enum Command: Sendable, Equatable {
@@ -60,8 +65,13 @@ package struct WorkerCore: Sendable {
         case finish(AttemptID, AttemptEnd)
         /// Stop the running process.
         case stop(AttemptID, KillMode)
-        /// The attempt belongs to nobody here any more: end its process and say nothing.
+        /// The attempt belongs to nobody here any more: end its process.
         case abandon(AttemptID)
+        /// Tell the leader of an end that came after the attempt was taken over. Not certain where it may be a T5 that was
+        /// applied and whose answer was lost.
+        case reportLate(AttemptID, AttemptEnd, isCertain: Bool)
+        /// Nothing is left to be said of the attempt: its host may forget it.
+        case acknowledge(AttemptID)
         /// Delete a kill request whose attempt is not held.
         case deleteKill(AttemptID)
     }
@@ -74,8 +84,18 @@ package struct WorkerCore: Sendable {
     /// Attempts whose process runs or whose end is not reported yet.
     package var liveCount: Int { held.count }
 
+    /// Attempts of which something is to be done other than to wait for the end of their process.
+    package var unsettledAttempts: [AttemptID] {
+        held.filter { $0.value.phase != .running }.map(\.key).sorted()
+    }
+
     package var runningAttempts: [AttemptID] {
         held.filter { $0.value.phase == .running }.map(\.key).sorted()
+    }
+
+    /// Takes over what an earlier life of the worker had started. Before the first session.
+    package mutating func claimed(_ attempts: [AttemptID]) {
+        for id in attempts { held[id] = Held(phase: .running) }
     }
 
     /// The names below this worker's assignments, complete. `isFirst` marks the first list of a session.
@@ -98,16 +118,23 @@ package struct WorkerCore: Sendable {
             switch attempt.phase {
             case .running:
                 // Taken over while this node was out of contact, or by a decision of the leader.
-                held[id] = nil
+                held[id]?.phase = .abandoned
                 commands.append(.abandon(id))
             case .reading:
                 break  // the read under way finds out by itself
             case .starting:
                 held[id]?.isTaken = true
-            case .finishing:
+            case .finishing(let end):
                 // Within a session the commit under way finds out; one of an earlier session was applied, or came
                 // too late.
-                if isFirst { held[id] = nil }
+                if isFirst {
+                    held[id]?.phase = .refused(end)
+                    commands.append(.reportLate(id, end, isCertain: !attempt.mayBeFinished))
+                }
+            case .abandoned:
+                break  // its process is being ended
+            case .refused(let end):
+                if isFirst { commands.append(.reportLate(id, end, isCertain: !attempt.mayBeFinished)) }
             }
         }
         for id in kills.sorted() {
@@ -117,8 +144,10 @@ package struct WorkerCore: Sendable {
             }
             // A cancel may have been replaced by a kill.
             guard attempt.kill != .kill else { continue }
-            if case .finishing = attempt.phase { continue }
-            commands.append(.readKill(id))
+            switch attempt.phase {
+            case .finishing, .abandoned, .refused: continue
+            case .reading, .starting, .running: commands.append(.readKill(id))
+            }
         }
         if isFirst {
             for (id, attempt) in held.sorted(by: { $0.key < $1.key }) {
@@ -167,9 +196,8 @@ package struct WorkerCore: Sendable {
 
     /// T4 is committed and the process was asked for.
     package mutating func started(_ id: AttemptID) -> [Command] {
-        guard let attempt = held[id], attempt.phase == .starting else { return [.abandon(id)] }
-        if attempt.isTaken {
-            held[id] = nil
+        guard let attempt = held[id], attempt.phase == .starting, !attempt.isTaken else {
+            if held[id]?.phase == .starting { held[id] = nil }
             return [.abandon(id)]
         }
         held[id]?.phase = .running
@@ -186,8 +214,14 @@ package struct WorkerCore: Sendable {
     }
 
     package mutating func ended(_ id: AttemptID, _ end: AttemptEnd) -> [Command] {
-        guard let attempt = held[id], attempt.phase == .running || attempt.phase == .starting else {
-            return []
+        // Nobody is interested any more.
+        guard let attempt = held[id] else { return [.acknowledge(id)] }
+        switch attempt.phase {
+        case .running, .starting: break
+        case .abandoned:
+            held[id]?.phase = .refused(end)
+            return [.reportLate(id, end, isCertain: true)]
+        case .reading, .finishing, .refused: return []
         }
         var end = end
         if end.outcome == .killed, attempt.kill == nil {
@@ -198,9 +232,22 @@ package struct WorkerCore: Sendable {
         return finish(id, end)
     }
 
-    /// T5 is committed, or the attempt was found taken away.
-    package mutating func finished(_ id: AttemptID) {
+    /// T5 is committed, or the late end was told.
+    package mutating func finished(_ id: AttemptID) -> [Command] {
         held[id] = nil
+        return [.acknowledge(id)]
+    }
+
+    /// The answer to T5 was lost.
+    package mutating func finishUnknown(_ id: AttemptID) {
+        held[id]?.mayBeFinished = true
+    }
+
+    /// T5 found no assignment: the attempt was taken over, or an earlier T5 was applied.
+    package mutating func finishRefused(_ id: AttemptID) -> [Command] {
+        guard let attempt = held[id], case .finishing(let end) = attempt.phase else { return [] }
+        held[id]?.phase = .refused(end)
+        return [.reportLate(id, end, isCertain: !attempt.mayBeFinished)]
     }
 
     /// No new attempts start from now on.

@@ -5,7 +5,10 @@ struct ClusterCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "cluster",
         abstract: "Look at the cluster, pause it, go on.",
-        subcommands: [ClusterStatus.self, ClusterPause.self, ClusterResume.self, ClusterLeader.self],
+        subcommands: [
+            ClusterStatus.self, ClusterPause.self, ClusterResume.self, ClusterTakeover.self,
+            ClusterLeader.self,
+        ],
         defaultSubcommand: ClusterStatus.self
     )
 }
@@ -54,6 +57,29 @@ struct ClusterResume: ClientVerb {
     func perform(_ session: ClientSession) async throws {
         let answer = try await session.post(APIPath("cluster", verb: "resume"), reason: reason)
         session.one(try answer.tree(), Columns.cluster, lines: ["cluster running"])
+    }
+}
+
+/// `skyfire cluster takeover`
+struct ClusterTakeover: ClientVerb {
+    static let configuration = CommandConfiguration(
+        commandName: "takeover",
+        abstract:
+            "Give up the workers that are gone: safe mode ends, and the rest takes everything of theirs over.",
+        discussion: """
+            When fewer than half of three or more known workers are present, nothing is taken over, because the trouble may be
+            the network's. Say this when those that are missing will not return. One that does return counts again.
+            """
+    )
+
+    @Option(help: ArgumentHelp("Why, for the record.", valueName: "text"))
+    var reason: String?
+
+    @OptionGroup var globals: GlobalOptions
+
+    func perform(_ session: ClientSession) async throws {
+        let answer = try await session.post(APIPath("cluster", verb: "takeover"), reason: reason)
+        session.one(try answer.tree(), Columns.cluster, lines: ["absent workers are given up"])
     }
 }
 

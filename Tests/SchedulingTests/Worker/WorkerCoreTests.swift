@@ -137,14 +137,56 @@ import Testing
         core.sessionEnded()
         #expect(core.runningAttempts == [attempt])
         #expect(core.assignmentsListed([], isFirst: true) == [.abandon(attempt)])
+        #expect(core.runningAttempts == [])
+        // Its process is being ended; how it ends is told as too late, and then it is forgotten.
+        #expect(core.assignmentsListed([], isFirst: true) == [])
+        #expect(core.ended(attempt, success) == [.reportLate(attempt, success, isCertain: true)])
+        #expect(core.assignmentsListed([], isFirst: true) == [.reportLate(attempt, success, isCertain: true)])
+        #expect(core.finished(attempt) == [.acknowledge(attempt)])
+        #expect(core.liveCount == 0)
+    }
+
+    @Test func claimedAttemptsGoOn() {
+        var core = WorkerCore()
+        core.claimed([attempt])
+        #expect(core.assignmentsListed([name], isFirst: true) == [])
+        #expect(core.runningAttempts == [attempt])
+        #expect(core.ended(attempt, success) == [.finish(attempt, success)])
+    }
+
+    @Test func claimedAttemptThatWasTakenOverIsAbandoned() {
+        var core = WorkerCore()
+        core.claimed([attempt])
+        #expect(core.assignmentsListed([], isFirst: true) == [.abandon(attempt)])
+    }
+
+    @Test func claimedAttemptThatEndedMeanwhileIsFinishedWhenItIsStillAssigned() {
+        var core = WorkerCore()
+        core.claimed([attempt])
+        #expect(core.ended(attempt, success) == [.finish(attempt, success)])
+        #expect(core.assignmentsListed([name], isFirst: true) == [.finish(attempt, success)])
         #expect(core.ended(attempt, success) == [])
+    }
+
+    @Test func endOfAnAttemptThatNobodyHoldsIsAcknowledged() {
+        var core = WorkerCore()
+        #expect(core.ended(attempt, success) == [.acknowledge(attempt)])
+    }
+
+    @Test func finishThatIsRefusedIsToldAsLate() {
+        var core = finishing()
+        #expect(core.finishRefused(attempt) == [.reportLate(attempt, success, isCertain: true)])
+        #expect(core.finishRefused(attempt) == [])
+        var unknown = finishing()
+        unknown.finishUnknown(attempt)
+        #expect(unknown.finishRefused(attempt) == [.reportLate(attempt, success, isCertain: false)])
     }
 
     @Test func runningToFinishingToForgotten() {
         var core = running()
         #expect(core.ended(attempt, success) == [.finish(attempt, success)])
         #expect(core.liveCount == 1)
-        core.finished(attempt)
+        #expect(core.finished(attempt) == [.acknowledge(attempt)])
         #expect(core.liveCount == 0)
     }
 
@@ -155,10 +197,13 @@ import Testing
         #expect(core.assignmentsListed([name], isFirst: false) == [])
     }
 
-    @Test func nextSessionForgetsWhatIsAssignedNoMore() {
+    @Test func nextSessionTellsOfWhatIsAssignedNoMore() {
         var core = finishing()
         core.sessionEnded()
-        #expect(core.assignmentsListed([], isFirst: true) == [])
+        #expect(
+            core.assignmentsListed([], isFirst: true) == [.reportLate(attempt, success, isCertain: true)]
+        )
+        #expect(core.finished(attempt) == [.acknowledge(attempt)])
         #expect(core.liveCount == 0)
         var same = finishing()
         _ = same.assignmentsListed([], isFirst: false)

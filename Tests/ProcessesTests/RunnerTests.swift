@@ -1,0 +1,219 @@
+import CProcess
+import Foundation
+import Glibc
+import Testing
+
+@testable import Processes
+
+extension ProcessesTests {
+    /// The runner as a process of its own, which is what it is for: `skyfire runner`, beside a client in this process.
+    struct RunnerTests {
+        /// A worker's side in a scratch directory; what it hears is read in order.
+        final class Worker {
+            let scratch: ScratchDirectory
+            let client: RunnerClient
+            private var events: AsyncStream<RunnerEvent>.Iterator
+
+            init(_ scratch: ScratchDirectory) throws {
+                self.scratch = scratch
+                let executable = try #require(Self.executable)
+                client = try RunnerClient(
+                    directory: scratch.path,
+                    launch: RunnerLaunch(
+                        path: executable,
+                        arguments: ["skyfire", "runner", "--data", scratch.path]
+                    )
+                )
+                events = client.events.makeAsyncIterator()
+                try client.begin()
+            }
+
+            /// The product, beside the bundle of tests.
+            private static var executable: String? {
+                let names = CommandLine.arguments + ["/proc/self/exe"]
+                for name in names {
+                    let path = URL(fileURLWithPath: name).resolvingSymlinksInPath()
+                    var directory = path.deletingLastPathComponent()
+                    for _ in 0..<4 {
+                        let candidate = directory.appendingPathComponent("skyfire").path
+                        if access(candidate, X_OK) == 0, !isDirectory(candidate) { return candidate }
+                        directory = directory.deletingLastPathComponent()
+                    }
+                }
+                return nil
+            }
+
+            func connected() async throws -> [HeldProcess] {
+                while let event = await events.next(isolation: #isolation) {
+                    if case .connected(let held) = event { return held }
+                    if case .unreachable(let reason) = event { Issue.record("no runner: \(reason)") }
+                }
+                throw CancellationError()
+            }
+
+            func started(_ id: String) async throws -> ProcessStart {
+                while let event = await events.next(isolation: #isolation) {
+                    if case .process(.started(let start)) = event, start.id == id { return start }
+                }
+                throw CancellationError()
+            }
+
+            func ended(_ id: String) async throws -> ProcessExit {
+                while let event = await events.next(isolation: #isolation) {
+                    if case .process(.ended(let exit)) = event, exit.id == id { return exit }
+                }
+                throw CancellationError()
+            }
+
+            func request(_ line: String, id: String, isLeased: Bool = false) -> ProcessRequest {
+                ProcessRequest(
+                    id: id,
+                    arguments: ["/bin/sh", "-c", line],
+                    environment: ["PATH": "/usr/bin:/bin", "MARK": "\(scratch.path) \(id)"],
+                    workingDirectory: scratch.path,
+                    logDirectory: "\(scratch.path)/logs/\(id)",
+                    boundaryVariable: "MARK",
+                    isLeased: isLeased,
+                    context: "context of \(id)"
+                )
+            }
+
+            func start(_ line: String, id: String, isLeased: Bool = false) {
+                client.prepare(request(line, id: id, isLeased: isLeased))
+                client.release(id)
+            }
+
+            /// Lets go without a word, as a worker that is killed does.
+            func vanish() {
+                client.sever()
+                client.close(endsProcesses: false)
+            }
+        }
+
+        @Test func attemptsOutliveTheirWorkerAndAreTakenOver() async throws {
+            let scratch = try ScratchDirectory()
+            let first = try Worker(scratch)
+            #expect(try await first.connected().isEmpty)
+            first.start("echo one; while ! test -e go; do sleep 0.01; done; exit 7", id: "a")
+            let start = try await first.started("a")
+            first.start("exit 3", id: "b")
+            _ = try await first.ended("b")
+            // Prepared and never released: it is not to run, and nobody is told of it.
+            first.client.prepare(first.request("touch never", id: "c"))
+            first.vanish()
+            #expect(isAlive(start.pid))
+
+            let second = try Worker(scratch)
+            let held = try await second.connected()
+            #expect(held.map(\.id) == ["a", "b"])
+            #expect(held.map(\.context) == ["context of a", "context of b"])
+            #expect(held[0].startedAtMilliseconds == start.startedAtMilliseconds)
+            #expect(held[0].end == nil)
+            guard case .ended(let exit)? = held[1].end else {
+                Issue.record("the end of b is not held")
+                return
+            }
+            #expect(exit.outcome == .exited(3))
+            second.client.acknowledge("b")
+            close(creat("\(scratch.path)/go", 0o600))
+            #expect(try await second.ended("a").outcome == .exited(7))
+            second.client.acknowledge("a")
+            second.vanish()
+
+            let third = try Worker(scratch)
+            #expect(try await third.connected().isEmpty)
+            third.client.close(endsProcesses: true)
+            #expect(access("\(scratch.path)/never", F_OK) != 0)
+        }
+
+        @Test func aDeadRunnerTakesItsAttemptsWithIt() async throws {
+            let scratch = try ScratchDirectory()
+            let worker = try Worker(scratch)
+            _ = try await worker.connected()
+            // A grandchild in a session of its own: the kernel ends the main process, the sweep the rest.
+            worker.start("setsid sleep 1001 & echo $! >daemon; sleep 1001", id: "a")
+            let start = try await worker.started("a")
+            let runner = try #require(ProcessTable.status(of: start.pid)).parent
+            let members = { ProcessTable.all().filter { $0.session == start.pid && !$0.isDead }.map(\.pid) }
+            while access("\(scratch.path)/daemon", F_OK) != 0 { try await Task.sleep(for: .milliseconds(2)) }
+            kill(runner, SIGKILL)
+            // Another one takes its place, which says that what was held is gone.
+            #expect(try await worker.connected().isEmpty)
+            #expect(!isAlive(start.pid))
+            #expect(members().isEmpty)
+            let swept = ProcessTable.all().filter {
+                !$0.isDead && ProcessTable.environment(of: $0.pid, contains: "MARK=\(scratch.path) a")
+            }
+            #expect(swept.isEmpty)
+            worker.client.close(endsProcesses: true)
+        }
+
+        @Test func theLeaseEndsWithoutTheWorker() async throws {
+            let scratch = try ScratchDirectory()
+            let first = try Worker(scratch)
+            _ = try await first.connected()
+            first.start("sleep 1001", id: "exclusive", isLeased: true)
+            first.start("sleep 1001", id: "shared")
+            let exclusive = try await first.started("exclusive")
+            let shared = try await first.started("shared")
+            let descriptor = try #require(pidDescriptor(exclusive.pid))
+            first.client.renew(Lease(until: ContinuousClock.now + .milliseconds(300), warning: .zero))
+            first.vanish()
+            // Nobody renews it; the runner ends what is leased by itself.
+            var waiting = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+            #expect(poll(&waiting, 1, 20_000) == 1)
+            close(descriptor)
+            #expect(isAlive(shared.pid))
+            let second = try Worker(scratch)
+            let held = try await second.connected()
+            guard case .ended(let exit)? = held.first(where: { $0.id == "exclusive" })?.end else {
+                Issue.record("its end is not held")
+                return
+            }
+            #expect(exit.hasLostLease)
+            second.client.close(endsProcesses: true)
+            #expect(!isAlive(shared.pid))
+        }
+
+        @Test func tasksGetNothingOfTheRunner() async throws {
+            let scratch = try ScratchDirectory()
+            let worker = try Worker(scratch)
+            _ = try await worker.connected()
+            worker.start(
+                "ls -l /proc/self/fd | grep -c socket; env | sort | cut -d= -f1 | tr '\\n' ' '",
+                id: "a"
+            )
+            _ = try await worker.ended("a")
+            let reader = AttemptLogReader(directory: "\(scratch.path)/logs/a", attemptHasEnded: true)
+            let text = String(decoding: try reader.read(.stdout, offset: 0, limit: 4096).bytes, as: UTF8.self)
+            #expect(text == "0\nMARK PATH PWD ")
+            worker.client.close(endsProcesses: true)
+        }
+
+        @Test func retiresOnlyWhenItHoldsNothing() async throws {
+            let scratch = try ScratchDirectory()
+            let first = try Worker(scratch)
+            _ = try await first.connected()
+            first.start("sleep 1001", id: "a")
+            let start = try await first.started("a")
+            let runner = try #require(ProcessTable.status(of: start.pid)).parent
+            first.client.close(endsProcesses: false)
+            #expect(isAlive(start.pid))
+            let second = try Worker(scratch)
+            #expect(try await second.connected().map(\.id) == ["a"])
+            second.client.stop("a", kills: true)
+            #expect(try await second.ended("a").wasStopped)
+            second.client.acknowledge("a")
+            let descriptor = try #require(pidDescriptor(runner))
+            second.client.close(endsProcesses: false)
+            var waiting = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+            #expect(poll(&waiting, 1, 20_000) == 1)
+            close(descriptor)
+        }
+
+        private func pidDescriptor(_ pid: pid_t) -> Int32? {
+            let descriptor = skyfire_pidfd_open(pid)
+            return descriptor >= 0 ? descriptor : nil
+        }
+    }
+}
