@@ -62,6 +62,146 @@ private let job = Jobs.name("hello")
         #expect(cluster.store.finalRuns[run]?.state == .failed)
     }
 
+    private func exclusive(_ change: (inout TaskDefinition) -> Void = { _ in }) -> (ModelCluster, RunID) {
+        var cluster = ModelCluster()
+        cluster.define(
+            Jobs.single("hello") {
+                $0.overlap = .allowAll
+            } task: {
+                $0.exclusive = true
+                change(&$0)
+            }
+        )
+        let run = cluster.enqueue(job)
+        cluster.settle()
+        cluster.start(cluster.live()[0])
+        cluster.settle()
+        return (cluster, run)
+    }
+
+    @Test func exclusiveAttemptIsTakenOverWhenTheKillMarginIsOver() {
+        var (cluster, run) = exclusive()
+        let worker = holder(cluster)
+        cluster.die(worker)
+        cluster.settle()
+        #expect(cluster.live().map(\.number) == [1] && cluster.core.emptied.isEmpty)
+        #expect(cluster.core.explain(run, now: cluster.now)?.blockers.map(\.kind) == ["lost"])
+        cluster.passKillMargins()
+        cluster.settle()
+        #expect(cluster.live().map(\.number) == [2] && cluster.store.violations.isEmpty)
+    }
+
+    @Test func killMarginsCountAnewWithEachAbsenceAndEachTerm() {
+        var (cluster, _) = exclusive()
+        let worker = holder(cluster)
+        let first = cluster.core.workerGone(worker)
+        cluster.die(worker)
+        cluster.join(worker)
+        cluster.die(worker)
+        // The end of the first absence's margin comes late, and is not that of the second.
+        cluster.core.killMarginPassed(worker, absence: first ?? 0)
+        cluster.settle()
+        #expect(cluster.live().map(\.number) == [1])
+        cluster.newTerm()
+        cluster.settle()
+        #expect(cluster.live().map(\.number) == [1])
+        cluster.passKillMargins()
+        cluster.settle()
+        #expect(cluster.live().map(\.number) == [2] && cluster.store.violations.isEmpty)
+    }
+
+    @Test func workerThatReturnsWithinTheKillMarginKeepsItsExclusiveAttempt() {
+        var (cluster, run) = exclusive()
+        let worker = holder(cluster)
+        cluster.die(worker)
+        cluster.settle()
+        cluster.join(worker)
+        cluster.passKillMargins()
+        cluster.settle()
+        #expect(cluster.live().map(\.number) == [1])
+        cluster.end(cluster.live()[0])
+        cluster.settle()
+        #expect(cluster.store.finalRuns[run]?.state == .succeeded)
+    }
+
+    @Test func exclusiveTaskWaitsForTheOtherRunOfItsJob() {
+        var (cluster, first) = exclusive()
+        let second = cluster.enqueue(job, at: 1_800_000_060)
+        cluster.settle()
+        #expect(cluster.live().map(\.run) == [first])
+        let blockers = cluster.core.explain(second, now: cluster.now)?.blockers
+        #expect(blockers?.map(\.kind).contains("exclusive") == true)
+        cluster.end(cluster.live()[0])
+        cluster.settle()
+        #expect(cluster.live().map(\.run) == [second] && cluster.store.violations.isEmpty)
+    }
+
+    @Test func onLostHoldPausesTheRunUntilItIsResumed() {
+        var (cluster, run) = exclusive { $0.onLost = .hold }
+        cluster.die(holder(cluster))
+        cluster.settle()
+        cluster.passKillMargins()
+        cluster.settle()
+        #expect(cluster.live().isEmpty && cluster.core.runs[run]?.state == .paused)
+        #expect(cluster.core.runs[run]?.reason?.hasPrefix("E3010") == true)
+        cluster.newTerm()
+        cluster.settle()
+        #expect(cluster.live().isEmpty && cluster.core.runs[run]?.state == .paused)
+        cluster.command(.resume(run))
+        cluster.settle()
+        #expect(cluster.live().map(\.number) == [2])
+    }
+
+    private func late(_ attempt: AttemptID, isCertain: Bool) -> Report {
+        Report(
+            attempt: attempt,
+            event: .late(.succeeded, isCertain: isCertain),
+            exitCode: 0,
+            bucket: 0,
+            znodeName: "\(attempt.znodeName).late"
+        )
+    }
+
+    @Test(arguments: [true, false]) func lateResultOfWhatWasTakenOverIsAnIncident(_ isCertain: Bool) {
+        var (cluster, run) = admitted()
+        let attempt = cluster.live()[0]
+        cluster.start(attempt)
+        cluster.settle()
+        cluster.die(holder(cluster))
+        cluster.settle()
+        cluster.store.finalAttempts = [:]
+        let report = late(attempt, isCertain: isCertain)
+        cluster.store.reports[report.znodeName] = report
+        cluster.settle()
+        #expect(cluster.core.incidents == 1 && cluster.store.reports.isEmpty)
+        let view = cluster.store.finalAttempts["\(run)/t/0/1"]
+        #expect(view?.state == "lost" && view?.exitCode == 0)
+        #expect(view?.reason?.hasPrefix("E3009") == true)
+        #expect(cluster.live().map(\.number) == [2])
+    }
+
+    @Test func lateResultThatMayHaveCountedIsNone() {
+        var (cluster, run) = admitted()
+        let attempt = cluster.live()[0]
+        cluster.end(attempt)
+        let report = late(attempt, isCertain: false)
+        cluster.store.reports[report.znodeName] = report
+        cluster.settle()
+        #expect(cluster.store.finalRuns[run]?.state == .succeeded)
+        #expect(cluster.core.incidents == 0 && cluster.store.reports.isEmpty)
+    }
+
+    @Test func workersThatWereGivenUpDoNotCountForSafeMode() {
+        var (cluster, _) = admitted(workers: 3)
+        let survivor = WorkerID(number: (holder(cluster).number + 1) % 3)
+        for number in 0..<3 where number != survivor.number { cluster.die(WorkerID(number: number)) }
+        cluster.settle()
+        #expect(cluster.core.isSafeMode && cluster.live().map(\.number) == [1])
+        cluster.core.gaveUp(Set((0..<3).map { WorkerID(number: $0) }))
+        cluster.settle()
+        #expect(!cluster.core.isSafeMode && holder(cluster) == survivor)
+    }
+
     @Test func finishBeatsTheLossOfTheWorker() {
         var (cluster, run) = admitted()
         let worker = holder(cluster)

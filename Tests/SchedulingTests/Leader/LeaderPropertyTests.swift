@@ -119,14 +119,19 @@ struct RandomWorld {
         if !needs.isEmpty, Bool.random(using: &draw) {
             task.when = TaskDefinition.Condition.allCases.randomElement(using: &draw)
         }
-        if Int.random(in: 0..<6, using: &draw) == 0 { task.onLost = .fail }
+        switch Int.random(in: 0..<9, using: &draw) {
+        case 0: task.onLost = .fail
+        case 1: task.onLost = .hold
+        default: break
+        }
+        if Int.random(in: 0..<4, using: &draw) == 0 { task.exclusive = true }
         return task
     }
 
     // MARK: Events
 
     mutating func act() {
-        switch Int.random(in: 0..<24, using: &draw) {
+        switch Int.random(in: 0..<25, using: &draw) {
         case 0...1: enter()
         case 2...7: work()
         case 8: loseWorker()
@@ -137,6 +142,7 @@ struct RandomWorld {
         case 14: cluster.newTerm()
         case 15: hearOfLosses()
         case 16: changeJob()
+        case 17: cluster.passKillMargins()
         default:
             if Bool.random(using: &draw) { cluster.deliver() }
             cluster.step()
@@ -247,6 +253,7 @@ struct RandomWorld {
     /// No more faults: everything that can end does.
     mutating func calmDown() {
         hearOfLosses()
+        cluster.passKillMargins()
         for number in 0..<workerCount { cluster.join(WorkerID(number: number)) }
         // A large task on one slot takes long: what counts is whether anything still ends.
         var idleRounds = 0
@@ -289,7 +296,12 @@ struct RandomWorld {
         }
         for name in names { lived.jobChanged(name) }
         let left = decisions(lived)
-        let right = decisions(cluster.recovered())
+        // A new leader counts the kill margins anew; when they are over it decides alike.
+        var rebuilt = cluster.recovered()
+        for (id, worker) in lived.workers where worker.isKillMarginOver {
+            if let absence = rebuilt.workers[id]?.absence { rebuilt.killMarginPassed(id, absence: absence) }
+        }
+        let right = decisions(rebuilt)
         return left.subtracting(right).sorted().map { "lived: \($0)" }
             + right.subtracting(left).sorted().map { "rebuilt: \($0)" }
     }

@@ -102,6 +102,8 @@ struct ModelCluster {
         store.directories.insert(id)
         let version = (store.workers[id]?.version ?? -1) + 1
         store.workers[id] = (registration, version)
+        // It has compared what it runs with what is assigned to it.
+        store.ghosts.removeAll { $0.worker == id }
         core.workerPresent(id, registration, version: version)
     }
 
@@ -112,8 +114,21 @@ struct ModelCluster {
     }
 
     mutating func die(_ id: WorkerID, isHeard: Bool = true) {
-        store.workers[id] = nil
+        if store.workers.removeValue(forKey: id) != nil {
+            for (attempt, assigned) in store.assignments where assigned.worker == id && assigned.isExclusive {
+                store.ghosts.append(.init(worker: id, unit: ModelStore.exclusiveUnit(attempt)))
+            }
+        }
         if isHeard { core.workerGone(id) }
+    }
+
+    /// The kill margins of all absences that the leader knows of are over.
+    mutating func passKillMargins() {
+        for (id, worker) in core.workers {
+            guard let absence = worker.absence else { continue }
+            store.ghosts.removeAll { $0.worker == id }
+            core.killMarginPassed(id, absence: absence)
+        }
     }
 
     func live(on worker: WorkerID? = nil) -> [AttemptID] {

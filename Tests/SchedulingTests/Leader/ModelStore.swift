@@ -9,6 +9,13 @@ struct ModelStore {
         var assignedAt: WallTime
         var token: Int64
         var startedAt: WallTime?
+        var isExclusive = false
+    }
+
+    /// What runs of an exclusive unit although its worker is gone: until the kill margin is over.
+    struct Ghost {
+        var worker: WorkerID
+        var unit: String
     }
 
     struct Failure: Error {
@@ -34,6 +41,7 @@ struct ModelStore {
     var finalAttempts: [String: AttemptView] = [:]
     /// Broken invariants.
     var violations: [String] = []
+    var ghosts: [Ghost] = []
     private var lastAttempt: [String: Int] = [:]
 
     mutating func apply(_ plan: LeaderPlan, now: WallTime) throws(Failure) {
@@ -104,8 +112,9 @@ struct ModelStore {
             guard let old = runs.removeValue(forKey: run) else { return .missing }
             guard old.chunkCount == chunkCount else { return .other }
             guard Set(tasks) == Set((outputs.removeValue(forKey: run) ?? [:]).keys) else { return .other }
-        case .createAssignment(let attempt, let worker, _):
-            return assign(attempt, worker, now)
+        case .createAssignment(let attempt, let worker, let assignment):
+            if let reason = assign(attempt, worker, now) { return reason }
+            if assignment.isExclusive { makeExclusive(attempt) }
         case .deleteAssignment(let attempt, _):
             guard assignments.removeValue(forKey: attempt) != nil else { return .missing }
         case .createKill(let attempt, let worker, let mode):
@@ -165,6 +174,21 @@ struct ModelStore {
         }
         assignments[attempt] = Assigned(worker: id, assignedAt: now, token: zxid)
         return nil
+    }
+
+    /// An exclusive unit: a task or partition of a job, whatever the run.
+    static func exclusiveUnit(_ attempt: AttemptID) -> String {
+        "\(attempt.run.job)/\(attempt.task)/\(attempt.partition)"
+    }
+
+    private mutating func makeExclusive(_ attempt: AttemptID) {
+        let unit = Self.exclusiveUnit(attempt)
+        let others = assignments.filter { $0.value.isExclusive && Self.exclusiveUnit($0.key) == unit }.keys
+        if let other = others.first { violations.append("\(attempt) is exclusive and so is \(other)") }
+        if let ghost = ghosts.first(where: { $0.unit == unit }) {
+            violations.append("\(attempt) is exclusive and \(ghost.worker) may still run it")
+        }
+        assignments[attempt]?.isExclusive = true
     }
 
     var snapshot: LeaderSnapshot {
