@@ -55,6 +55,8 @@ struct ModelStore {
             }
             for record in transaction.finalRecords { next.note(record) }
         }
+        // All of a plan happens at once, in whatever order it is written.
+        next.checkExclusive()
         self = next
     }
 
@@ -114,7 +116,7 @@ struct ModelStore {
             guard Set(tasks) == Set((outputs.removeValue(forKey: run) ?? [:]).keys) else { return .other }
         case .createAssignment(let attempt, let worker, let assignment):
             if let reason = assign(attempt, worker, now) { return reason }
-            if assignment.isExclusive { makeExclusive(attempt) }
+            assignments[attempt]?.isExclusive = assignment.isExclusive
         case .deleteAssignment(let attempt, _):
             guard assignments.removeValue(forKey: attempt) != nil else { return .missing }
         case .createKill(let attempt, let worker, let mode):
@@ -181,14 +183,17 @@ struct ModelStore {
         "\(attempt.run.job)/\(attempt.task)/\(attempt.partition)"
     }
 
-    private mutating func makeExclusive(_ attempt: AttemptID) {
-        let unit = Self.exclusiveUnit(attempt)
-        let others = assignments.filter { $0.value.isExclusive && Self.exclusiveUnit($0.key) == unit }.keys
-        if let other = others.first { violations.append("\(attempt) is exclusive and so is \(other)") }
-        if let ghost = ghosts.first(where: { $0.unit == unit }) {
-            violations.append("\(attempt) is exclusive and \(ghost.worker) may still run it")
+    private mutating func checkExclusive() {
+        var holders: [String: AttemptID] = [:]
+        for (attempt, assigned) in assignments where assigned.isExclusive {
+            let unit = Self.exclusiveUnit(attempt)
+            if let other = holders.updateValue(attempt, forKey: unit) {
+                violations.append("\(attempt) is exclusive and so is \(other)")
+            }
+            if let ghost = ghosts.first(where: { $0.unit == unit && $0.worker != assigned.worker }) {
+                violations.append("\(attempt) is exclusive and \(ghost.worker) may still run it")
+            }
         }
-        assignments[attempt]?.isExclusive = true
     }
 
     var snapshot: LeaderSnapshot {
