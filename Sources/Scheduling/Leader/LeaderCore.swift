@@ -95,6 +95,10 @@ package struct LeaderCore: Sendable {
     package internal(set) var workers: TreeDictionary<WorkerID, WorkerState> = [:]
     package internal(set) var queue: TreeDictionary<RunID, QueueEntry> = [:]
     package internal(set) var isPaused = false
+    /// Whether the records that wait for the mirror are as many as may be: nothing is placed then.
+    package internal(set) var isOutboxFull = false
+    /// The most runs that live at once. While there are that many nothing is admitted.
+    package var maximumLiveRuns = defaultMaximumLiveRuns
     package internal(set) var graph = DependencyGraph()
     package internal(set) var isGraphComplete = false
 
@@ -191,6 +195,10 @@ package struct LeaderCore: Sendable {
         }
     }
 
+    package static var defaultMaximumLiveRuns: Int { 100_000 }
+    /// How many names of jobs that do not exist are remembered.
+    static var missingJobsLimit: Int { 10_000 }
+
     // MARK: Facts
 
     /// A worker's registration was read.
@@ -255,10 +263,20 @@ package struct LeaderCore: Sendable {
         self.isPaused = isPaused
     }
 
+    package mutating func outboxFilled(_ isFull: Bool) {
+        isOutboxFull = isFull
+    }
+
     /// The answer to `LeaderLookup.job`; `nil` when there is no such job.
     package mutating func jobRead(_ name: JobName, _ job: KnownJob?) {
         jobs[name] = job
-        if job == nil { missingJobs.insert(name) } else { missingJobs.remove(name) }
+        if job == nil {
+            // What is forgotten here is read again when it is asked for.
+            if missingJobs.count >= Self.missingJobsLimit { missingJobs = [] }
+            missingJobs.insert(name)
+        } else {
+            missingJobs.remove(name)
+        }
     }
 
     /// The definition changed, moved or vanished: what was known of it is read again when it is needed.
