@@ -8,6 +8,8 @@ package struct LeaderSnapshot: Sendable {
         package var worker: WorkerID
         package var isStarted: Bool
         package var assignedAt: WallTime
+        /// `nil` where it has not started.
+        package var startedAt: WallTime?
         package var token: Int64
 
         package init(
@@ -15,12 +17,14 @@ package struct LeaderSnapshot: Sendable {
             worker: WorkerID,
             isStarted: Bool,
             assignedAt: WallTime,
+            startedAt: WallTime?,
             token: Int64
         ) {
             self.attempt = attempt
             self.worker = worker
             self.isStarted = isStarted
             self.assignedAt = assignedAt
+            self.startedAt = startedAt
             self.token = token
         }
     }
@@ -168,7 +172,7 @@ package struct LeaderCore: Sendable {
                 run.units[unit].worker = assignment.worker.number
                 attempts[run.id, default: [:]][unit] = LiveAttempt(
                     assignedAt: assignment.assignedAt,
-                    startedAt: nil,
+                    startedAt: assignment.startedAt,
                     token: assignment.token
                 )
             }
