@@ -7,6 +7,7 @@ extension NodeOperations {
         guard let current = context.current else { return [] }
         var figures = await mailboxFigures(current.session)
         if let store = current.session.figures { figures += Self.figures(of: store) }
+        if let mirror = context.mirror?.backlog { figures += Self.figures(of: mirror) }
         if let leader = current.leader?.figures { figures += Self.figures(of: leader) }
         return figures
     }
@@ -69,6 +70,24 @@ extension NodeOperations {
                 value: store.watchedBytes.value,
                 limit: store.watchedBytes.limit,
                 refused: store.watchedBytes.refused
+            ),
+        ]
+    }
+
+    private static func figures(of mirror: MirrorBacklog) -> [BoundFigure] {
+        [
+            BoundFigure(
+                "mirror_commands",
+                "Commands to the mirror that are not answered.",
+                value: mirror.commands,
+                limit: mirror.commandLimit,
+                refused: mirror.refused
+            ),
+            BoundFigure(
+                "mirror_bytes",
+                "Bytes of commands to the mirror that are not answered.",
+                value: mirror.bytes,
+                limit: mirror.byteLimit
             ),
         ]
     }

@@ -112,6 +112,42 @@ private let job = Jobs.name("hello")
         #expect(ended?.tasks.byState["succeeded"] == 31)
     }
 
+    @Test func filledInTaskIsBounded() {
+        var cluster = ModelCluster()
+        // Each use of the parameter repeats it.
+        let uses = Array(repeating: "${params.x}", count: 5)
+        cluster.define(
+            Jobs.single("hello") {
+                $0.params = ["x": Parameter(default: "")]
+                $0.overlap = .allowAll
+            } task: {
+                $0.run = .argv(["echo"] + uses)
+            }
+        )
+        let fits = cluster.enqueue(job, at: 1) { $0.params = ["x": String(repeating: "x", count: 30_000)] }
+        let large = cluster.enqueue(job, at: 2) { $0.params = ["x": String(repeating: "x", count: 40_000)] }
+        cluster.runAll()
+        #expect(cluster.store.finalRuns[fits]?.state == .succeeded)
+        #expect(cluster.store.finalRuns[large]?.state == .failed)
+        #expect(cluster.store.finalRuns[large]?.reason?.hasPrefix("E3007") == true)
+    }
+
+    @Test func requestsAndEndsThatAreRememberedAreBounded() {
+        var fired = FiredRecord(mark: UnixTime(seconds: 0))
+        for number in 0..<70 {
+            fired.remember("r\(number)", RunID(job: job, logicalTime: UnixTime(seconds: Int64(number))))
+        }
+        #expect(fired.requests.count == FiredRecord.maximumRequests)
+        #expect(
+            fired.requestOrder.first == "r6" && fired.requests["r5"] == nil && fired.requests["r69"] != nil
+        )
+        var outcomes = OutcomeRecord()
+        for number in 0..<260 { outcomes.record(.succeeded, at: UnixTime(seconds: Int64(number))) }
+        #expect(outcomes.ends.count == OutcomeRecord.maximumCount)
+        #expect(outcomes.end(at: UnixTime(seconds: 3)) == nil)
+        #expect(outcomes.end(at: UnixTime(seconds: 4)) == .succeeded)
+    }
+
     @Test func namesOfMissingJobsAreBounded() {
         var core = LeaderCore()
         for number in 0..<(LeaderCore.missingJobsLimit + 5) { core.jobRead(Jobs.name("gone\(number)"), nil) }
