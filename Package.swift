@@ -185,6 +185,11 @@ let package = Package(
             dependencies: ["Coordination", "Cron", "Scheduling", "ZnodeStore"],
             swiftSettings: settings
         ),
+        .testTarget(
+            name: "NodeTests",
+            dependencies: ["Coordination", "Cron", "Mirror", "Node", "Scheduling", "ZnodeStore", logging],
+            swiftSettings: settings
+        ),
         .testTarget(name: "ArchitectureTests", swiftSettings: settings),
         .testTarget(
             name: "ClusterTests",

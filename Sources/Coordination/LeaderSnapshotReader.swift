@@ -120,6 +120,8 @@ package struct LeaderSnapshotReader: Sendable {
                         worker: worker,
                         isStarted: stat.version > 0,
                         assignedAt: WallTime(milliseconds: stat.createdMilliseconds),
+                        // T4 is what set it, and nothing sets it again.
+                        startedAt: stat.version > 0 ? WallTime(milliseconds: stat.modifiedMilliseconds) : nil,
                         token: stat.createdZxid
                     )
                 }

@@ -11,6 +11,8 @@ struct APIEnvironment: Sendable {
     let proxy: LogProxy
     /// The streams of server-sent events that are open.
     let streams: OpenStreams
+    let gate: ConnectionGate
+    let limits: HTTPLimits
     let startedAt: WallTime
     let now: @Sendable () -> WallTime
 }

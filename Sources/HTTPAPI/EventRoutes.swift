@@ -21,7 +21,7 @@ let eventRoutes: [Route] = [
         let after = request.headers[.lastEventID] ?? query.text("after")
         try query.check()
         let operations = environment.operations
-        let body = environment.streams.body(of: request.base) { writer in
+        let body = try environment.streams.body(of: request.base) { writer in
             try await EventStream(operations: operations, topics: topics, after: after).run(&writer)
         }
         return Response(status: .ok, headers: ServerSentEvent.headers, body: body)

@@ -44,6 +44,7 @@ package struct HTTPServer: Service {
     private let operations: any ClusterOperations
     private let address: ListenAddress
     private let zones: TimeZoneDatabase
+    private let limits: HTTPLimits
     private let logger: Logger
     private let now: @Sendable () -> WallTime
     private let onListening: @Sendable (Int) async -> Void
@@ -54,6 +55,7 @@ package struct HTTPServer: Service {
     ///   - operations: What the node can be asked to do.
     ///   - address: Where to listen. Port 0 takes a free one.
     ///   - zones: The zones that definitions and schedules are read with.
+    ///   - limits: What clients may hold open.
     ///   - logger: Requests are logged only where they fail for a reason that is not the caller's.
     ///   - now: The wall clock.
     ///   - onListening: Called once connections are accepted, with the port.
@@ -61,6 +63,7 @@ package struct HTTPServer: Service {
         operations: any ClusterOperations,
         address: ListenAddress = ListenAddress(),
         zones: TimeZoneDatabase,
+        limits: HTTPLimits = .ofThisProcess,
         logger: Logger,
         now: @escaping @Sendable () -> WallTime,
         onListening: @escaping @Sendable (Int) async -> Void = { _ in }
@@ -68,6 +71,7 @@ package struct HTTPServer: Service {
         self.operations = operations
         self.address = address
         self.zones = zones
+        self.limits = limits
         self.logger = logger
         self.now = now
         self.onListening = onListening
@@ -76,23 +80,35 @@ package struct HTTPServer: Service {
     /// Serves until a graceful shutdown or the cancellation of the task. Throws where the address cannot be bound.
     package func run() async throws {
         let client = LogProxy.makeClient()
-        let streams = OpenStreams()
+        let streams = OpenStreams(limit: limits.streams)
+        let gate = ConnectionGate(limits)
         let environment = APIEnvironment(
             operations: operations,
             zones: zones,
             logger: logger,
             proxy: LogProxy(client: client),
             streams: streams,
+            gate: gate,
+            limits: limits,
             startedAt: now(),
             now: now
         )
         var serverLogger = logger
         // The server underneath tells at info where it listens, which is said below.
         serverLogger.logLevel = max(logger.logLevel, .notice)
-        let (address, onListening, logger) = (address, onListening, logger)
+        let (address, limits, onListening, logger) = (address, limits, onListening, logger)
         let application = Application(
             responder: APIResponder(environment: environment, table: .all),
-            server: .http1(configuration: .init(idleTimeout: .seconds(120))),
+            server: .http1(
+                configuration: .init(
+                    additionalChannelHandlers: [ConnectionGuardInstaller(gate: gate, limits: limits)],
+                    httpDecoderConfiguration: .init(
+                        maxHeaderFieldSize: limits.headerBytes,
+                        maxHeaderListSize: limits.headerBytes,
+                        maxHeaderFieldCount: limits.headerCount
+                    )
+                )
+            ),
             configuration: ApplicationConfiguration(address: .hostname(address.host, port: address.port)),
             onServerRunning: { channel in
                 let port = channel.localAddress?.port ?? address.port

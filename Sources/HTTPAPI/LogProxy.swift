@@ -27,6 +27,8 @@ struct LogProxy: Sendable {
         // Each log that is followed holds a connection for as long as its attempt runs; the default of 8 would make
         // the ninth wait for the end of one of them.
         configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 4096
+        // Sooner than the other node closes it (`HTTPLimits.idleTimeout`).
+        configuration.connectionPool.idleTimeout = .seconds(30)
         return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
     }
 
@@ -76,7 +78,7 @@ struct LogProxy: Sendable {
             code: Int(incoming.status.code),
             reasonPhrase: incoming.status.reasonPhrase
         )
-        let body = environment.streams.body(of: request.base) { writer in
+        let body = try environment.streams.body(of: request.base) { writer in
             for try await buffer in incoming.body { try await writer.write(buffer) }
         }
         return Response(status: status, headers: headers, body: body)

@@ -131,7 +131,7 @@ private enum LogReading {
             for stream in LogStream.allCases { follow.offsets[stream] = 0 }
         }
         let start = follow
-        let body = environment.streams.body(of: request.base) { writer in
+        let body = try environment.streams.body(of: request.base) { writer in
             var follow = start
             try await follow.run(&writer)
         }

@@ -9,18 +9,63 @@ private struct TransferredWriter: @unchecked Sendable {
     let writer: any ResponseBodyWriter
 }
 
-/// The answers that last: each one ends with its client, or with the server.
+/// The answers that last: each one ends with its client, or with the server. At most `limit` at once.
 final class OpenStreams: Sendable {
     private struct State {
         var ends: [Int: AsyncStream<Never>.Continuation] = [:]
         var nextNumber = 0
+        /// Streams that were promised and are not over.
+        var places = 0
+        var refused = 0
         var isClosed = false
     }
 
+    /// The place of one stream: given back when its body was written, or was dropped without that.
+    private final class Place: Sendable {
+        private let streams: OpenStreams
+
+        init(_ streams: OpenStreams) {
+            self.streams = streams
+        }
+
+        deinit {
+            streams.state.withLock { $0.places -= 1 }
+        }
+    }
+
+    /// The most streams at once.
+    let limit: Int
     private let state = Mutex(State())
 
-    /// How many are open.
-    var count: Int { state.withLock { $0.ends.count } }
+    init(limit: Int) {
+        self.limit = limit
+    }
+
+    /// How many there are.
+    var count: Int { state.withLock { $0.places } }
+    /// How many were refused so far.
+    var refused: Int { state.withLock { $0.refused } }
+
+    private func takePlace() throws(Problem) -> Place {
+        let isTaken = state.withLock { state in
+            guard state.places < limit else {
+                state.refused += 1
+                return false
+            }
+            state.places += 1
+            return true
+        }
+        guard isTaken else {
+            throw Problem(
+                .tooManyRequests,
+                .tooManyStreams,
+                "this node has \(limit) streams open, as many as it takes",
+                hint: "close those that nobody looks at, or ask another node",
+                headers: [.retryAfter: "5"]
+            )
+        }
+        return Place(self)
+    }
 
     /// Ends all streams, and those that would open later.
     func endAll() {
@@ -51,11 +96,15 @@ final class OpenStreams: Sendable {
     ///
     /// The operation is cancelled when the client closes the connection or the server shuts down; then the body is
     /// finished. Writing waits for the client, so nothing piles up here. The connection is closed afterwards.
+    ///
+    /// - Throws: 429 where there are as many as may be.
     func body(
         of request: Request,
         _ operation: @escaping @concurrent @Sendable (inout any ResponseBodyWriter) async throws -> Void
-    ) -> ResponseBody {
-        ResponseBody { writer in
+    ) throws(Problem) -> ResponseBody {
+        let place = try takePlace()
+        return ResponseBody { writer in
+            defer { withExtendedLifetime(place) {} }
             let (number, end, ended) = self.open()
             defer { self.close(number) }
             let transferred = TransferredWriter(writer: writer)

@@ -1,5 +1,6 @@
 package import HTTPTypes
 import Hummingbird
+import NIOCore
 package import Node
 import Scheduling
 
@@ -99,8 +100,8 @@ package struct Problem: Error, Sendable, CustomStringConvertible {
         var errors: [ProblemDetail]
     }
 
-    /// The answer itself.
-    var response: Response {
+    /// The body of the answer.
+    var json: ByteBuffer {
         let body = Body(
             type: "urn:skyfire:error:\(code)",
             title: status.reasonPhrase,
@@ -109,10 +110,15 @@ package struct Problem: Error, Sendable, CustomStringConvertible {
             detail: detail,
             errors: errors
         )
+        return JSONBody.buffer(body)
+    }
+
+    /// The answer itself.
+    var response: Response {
         var headers = headers
         headers[.contentType] = "application/problem+json"
         headers[.cacheControl] = "no-store"
-        return Response(status: status, headers: headers, body: .init(byteBuffer: JSONBody.buffer(body)))
+        return Response(status: status, headers: headers, body: .init(byteBuffer: json))
     }
 }
 
@@ -146,6 +152,12 @@ package enum APICode: String, CaseIterable, Sendable {
     case notReady = "E2023"
     /// The mistake is the server's; its log tells more.
     case internalError = "E2024"
+    /// The node, or the client's address, has as many connections as it may have.
+    case tooManyConnections = "E2025"
+    /// The client took too long with its request.
+    case tooSlow = "E2026"
+    /// The node has as many streams open as it takes.
+    case tooManyStreams = "E2027"
 }
 
 extension Problem {

@@ -7,6 +7,7 @@ struct ProcessFigures {
     var virtualBytes: Int64?
     var threads: Int?
     var openFiles: Int?
+    var openFilesLimit: Int?
 
     /// Reads the figures; those that cannot be read are nil.
     static func read() -> ProcessFigures {
@@ -27,6 +28,10 @@ struct ProcessFigures {
             while readdir(directory) != nil { count += 1 }
             closedir(directory)
             figures.openFiles = max(count - 3, 0)  // `.`, `..` and the directory itself.
+        }
+        var descriptors = rlimit()
+        if getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &descriptors) == 0 {
+            figures.openFilesLimit = Int(clamping: descriptors.rlim_cur)
         }
         return figures
     }

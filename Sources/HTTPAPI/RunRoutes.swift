@@ -121,10 +121,17 @@ extension RunAction {
 }
 
 extension APIRequest {
+    /// In bytes.
+    private static let longestReason = 2_000
+
     /// The reason in a body that may hold nothing else.
     func reason() async throws -> String? {
         var body = try await object(keys: ["reason"])
         let reason = body.string("reason")
+        // It goes wherever the run goes.
+        if let reason, reason.utf8.count > Self.longestReason {
+            body.refuse("reason", "has \(reason.utf8.count) bytes, more than \(Self.longestReason)")
+        }
         try body.check()
         return reason
     }

@@ -59,7 +59,7 @@ extension ErrorCatalogue {
             "E2007",
             "saturated",
             cause:
-                "The node has as many requests under way as it takes.",
+                "The node has as many requests to the store under way as it takes. Nothing was stored.",
             mend:
                 "Try again after Retry-After, or ask another node.",
             example: "a burst of requests"
@@ -217,6 +217,62 @@ extension ErrorCatalogue {
             mend:
                 "The node's log has the cause under the trace id of the answer.",
             example: "the disk refuses to read a log"
+        ),
+        Entry(
+            "E2025",
+            "too many connections",
+            cause:
+                "The node, or the address that the request comes from, has as many connections open as it may.",
+            mend:
+                "Use a connection for many requests; close those that are not needed; ask another node.",
+            example: "257 connections from one machine"
+        ),
+        Entry(
+            "E2026",
+            "request too slow",
+            cause:
+                "The head of a request was not complete in time.",
+            mend:
+                "Send the request in one piece.",
+            example: "a connection that sends one byte a second"
+        ),
+        Entry(
+            "E2027",
+            "too many streams",
+            cause:
+                "The node follows as many logs and event streams for its clients as it takes.",
+            mend:
+                "Close streams that nobody looks at, or ask another node.",
+            example: "1,025 browsers with an open page on one node"
+        ),
+        Entry(
+            "E2028",
+            "queue full",
+            cause:
+                "The queue holds as many runs as the cluster's configuration allows (maximum_queue_length). "
+                + "Nothing was stored.",
+            mend:
+                "Try again after Retry-After, with the same Idempotency-Key; more workers or slots empty it faster.",
+            example: "POST /v1/runs while 100,000 runs wait"
+        ),
+        Entry(
+            "E2029",
+            "too many commands",
+            cause:
+                "As many commands wait for the leader's verdict as may. Nothing was stored.",
+            mend:
+                "Try again after Retry-After; skyfire cluster status shows whether there is a leader.",
+            example: "a thousand cancels at once"
+        ),
+        Entry(
+            "E2030",
+            "too many kept definitions",
+            cause:
+                "As many replaced definitions are kept for live runs, or wait to be swept, as may. Nothing was "
+                + "stored.",
+            mend:
+                "Try again after Retry-After; edit a job less often than its runs end.",
+            example: "a job that is edited ten thousand times in a minute"
         ),
     ]
 }

@@ -37,6 +37,17 @@ package final class RedisMirror: MirrorStore {
         self.logger = logger
     }
 
+    package var backlog: MirrorBacklog? {
+        let backlog = client.backlog
+        return MirrorBacklog(
+            commands: backlog.commandCount,
+            commandLimit: configuration.maximumQueuedCommands,
+            bytes: backlog.byteCount,
+            byteLimit: configuration.maximumQueuedBytes,
+            refused: backlog.refusedCount
+        )
+    }
+
     /// Writes batches in order, in one round trip (several above 20,000 records or 16 MiB).
     ///
     /// A thrown error means that some records may be missing: write the batches again, which harms nothing.

@@ -16,6 +16,8 @@ package actor RedisClient {
         package let commandCount: Int
         /// Their bytes, as the bound counts them.
         package let byteCount: Int
+        /// Calls that failed with `queueFull` so far.
+        package let refusedCount: Int
     }
 
     /// The bytes of several callers' requests that share a round trip; a single request may be larger.
@@ -65,7 +67,13 @@ package actor RedisClient {
 
     /// How much is accepted and unanswered now; for metrics.
     package nonisolated var backlog: Backlog {
-        requests.withLock { Backlog(commandCount: $0.commandCount, byteCount: $0.byteCount) }
+        requests.withLock { queue in
+            Backlog(
+                commandCount: queue.commandCount,
+                byteCount: queue.byteCount,
+                refusedCount: queue.refusedCount
+            )
+        }
     }
 
     /// Closes the client for good: what is queued or running fails with `closed`, the connection ends.

@@ -26,6 +26,9 @@ struct RequestQueue {
     /// Bytes accepted and unanswered, those of the running round trip included.
     private(set) var byteCount = 0
 
+    /// Requests refused for want of room.
+    private(set) var refusedCount = 0
+
     /// Whether ``close()`` has been called.
     private(set) var isClosed = false
 
@@ -40,11 +43,13 @@ struct RequestQueue {
         if isClosed { return .failure(RedisError(.closed, "the client is closed")) }
         let bytes = commands.reduce(0) { $0 + $1.queuedBytes }
         guard commandCount + commands.count <= maximumCommands else {
+            refusedCount += 1
             return .failure(
                 RedisError(.queueFull, "\(commandCount) of \(maximumCommands) commands are unanswered")
             )
         }
         guard byteCount + bytes <= maximumBytes else {
+            refusedCount += 1
             return .failure(RedisError(.queueFull, "\(byteCount) of \(maximumBytes) bytes are unanswered"))
         }
         commandCount += commands.count

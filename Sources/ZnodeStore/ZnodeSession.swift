@@ -57,6 +57,8 @@ package protocol ZnodeSession: AnyObject, Sendable {
     var state: SessionState { get }
     /// When the last **write** that was answered was sent. Reads prove nothing about the quorum.
     var lastConfirmedWrite: ContinuousClock.Instant { get }
+    /// How near the session is to its bounds; nil for a store in this process, which bounds what it writes instead.
+    var figures: SessionFigures? { get }
 
     /// The state now, then each transition in order. Ends after `closed`.
     func transitions() -> AsyncStream<SessionState>
@@ -93,6 +95,8 @@ package protocol ZnodeSession: AnyObject, Sendable {
 }
 
 extension ZnodeSession {
+    package var figures: SessionFigures? { nil }
+
     package func create(_ path: ZnodePath, data: [UInt8] = []) async throws(StoreError) -> ZnodePath {
         try await create(path, data: data, mode: .persistent)
     }

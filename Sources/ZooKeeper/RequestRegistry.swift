@@ -13,18 +13,26 @@ struct RequestRegistry {
     }
 
     let window: Int
+    /// The most requests that may wait for room.
+    let maximumWaiting: Int
+    /// How many were refused since that many waited.
+    private(set) var refused = 0
     private var outstanding: [ObjectIdentifier: Outstanding] = [:]
     private var waiting: [any PendingRequest] = []
     /// Where the waiting ones begin in `waiting`: those before it have left.
     private var firstWaiting = 0
 
-    init(window: Int) {
+    init(window: Int, maximumWaiting: Int) {
         self.window = window
+        self.maximumWaiting = maximumWaiting
     }
 
     var isEmpty: Bool { outstanding.isEmpty }
     /// Whether a new request can go at once without overtaking one that waits.
     var hasRoom: Bool { outstanding.count < window && firstWaiting == waiting.count }
+
+    var outstandingCount: Int { outstanding.count }
+    var waitingCount: Int { waiting.count - firstWaiting }
 
     mutating func insert(_ request: any PendingRequest, sentAt: ContinuousClock.Instant) {
         outstanding[ObjectIdentifier(request)] = Outstanding(request: request, sentAt: sentAt)
@@ -34,8 +42,14 @@ struct RequestRegistry {
         outstanding.removeValue(forKey: ObjectIdentifier(request))
     }
 
-    mutating func queue(_ request: any PendingRequest) {
+    /// Lets a request wait for room. Returns false where too many wait already.
+    mutating func queue(_ request: any PendingRequest) -> Bool {
+        guard waitingCount < maximumWaiting else {
+            refused += 1
+            return false
+        }
         waiting.append(request)
+        return true
     }
 
     /// The one that has waited longest, if there is room for it.

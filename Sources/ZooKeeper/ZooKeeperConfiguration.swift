@@ -27,6 +27,8 @@ package struct ZooKeeperConfiguration: Sendable {
     package var credentials: Credentials?
     /// How many requests may be on their way at once; more wait in order of arrival. Default 500.
     package var requestWindow: Int
+    /// How many requests may wait for their turn; one more fails with `.throttled`. Default 20,000.
+    package var maximumWaitingRequests: Int
     /// Takes the client's own lines at `debug`, and libzookeeper's lines too (from the newest ensemble made).
     package var logger: Logger
 
@@ -36,6 +38,7 @@ package struct ZooKeeperConfiguration: Sendable {
         sessionTimeout: Duration = .seconds(10),
         credentials: Credentials? = nil,
         requestWindow: Int = 500,
+        maximumWaitingRequests: Int = 20_000,
         logger: Logger = Logger(label: "zookeeper")
     ) {
         self.connectString = connectString
@@ -43,6 +46,7 @@ package struct ZooKeeperConfiguration: Sendable {
         self.sessionTimeout = sessionTimeout
         self.credentials = credentials
         self.requestWindow = requestWindow
+        self.maximumWaitingRequests = maximumWaitingRequests
         self.logger = logger
     }
 
@@ -67,11 +71,11 @@ package struct ZooKeeperConfiguration: Sendable {
                 message: "invalid connect string \"\(connectString)\": expected host:port,host:port"
             )
         }
-        guard sessionTimeoutMilliseconds > 0, requestWindow > 0 else {
+        guard sessionTimeoutMilliseconds > 0, requestWindow > 0, maximumWaitingRequests >= 0 else {
             throw StoreError(
                 .badArguments,
                 operation: "open",
-                message: "session timeout and request window must be positive"
+                message: "session timeout and request window must be positive, waiting requests not negative"
             )
         }
     }

@@ -16,13 +16,16 @@ extension ZooKeeperSession {
         return try result.get()
     }
 
-    /// Sends a request, or lets it wait for room in the window, or refuses it.
+    /// Sends a request, or lets it wait for room in the window, or refuses it where too many wait.
     func submit(_ request: any PendingRequest) {
         let refusal = shared.withLock { shared -> StoreError? in
             if let refusal = shared.refusal(of: request) { return refusal }
             guard shared.requests.hasRoom else {
-                shared.requests.queue(request)
-                return nil
+                if shared.requests.queue(request) { return nil }
+                return request.header.error(
+                    .throttled,
+                    message: "\(shared.requests.maximumWaiting) requests of this session wait already"
+                )
             }
             return shared.send(request)
         }
@@ -53,7 +56,7 @@ extension ZooKeeperSession {
 
 extension ZooKeeperSession.Shared {
     /// Why a request must not be sent now. Checked in the same locked section as the call.
-    fileprivate func refusal(of request: any PendingRequest) -> StoreError? {
+    fileprivate mutating func refusal(of request: any PendingRequest) -> StoreError? {
         switch state {
         case .connecting, .suspended: return request.header.error(.notConnected)
         case .lost, .expired: return request.header.error(.sessionExpired)
@@ -66,6 +69,7 @@ extension ZooKeeperSession.Shared {
         if let arming = request.header.arming, let path = request.header.path,
             !watches.hasRoom(for: arming.kind, path: path.description)
         {
+            refusedWatches += 1
             return request.header.error(
                 .tooLarge,
                 message: "the paths that this session watches would pass \(WatchTable.maximumBytes) bytes,"

@@ -37,6 +37,8 @@ package final class ZooKeeperSession: ZnodeSession {
         var timeout: Duration
         var requests: RequestRegistry
         var watches: WatchTable
+        /// Reads that were refused since the watched paths are at their bound.
+        var refusedWatches = 0
         /// When the newest write that was answered was sent.
         var lastConfirmedWrite: ContinuousClock.Instant
         /// When the newest request of any kind that was answered was sent.
@@ -65,7 +67,10 @@ package final class ZooKeeperSession: ZnodeSession {
         shared = Mutex(
             Shared(
                 timeout: configuration.sessionTimeout,
-                requests: RequestRegistry(window: configuration.requestWindow),
+                requests: RequestRegistry(
+                    window: configuration.requestWindow,
+                    maximumWaiting: configuration.maximumWaitingRequests
+                ),
                 watches: WatchTable(chrootLength: chroot),
                 lastConfirmedWrite: now,
                 lastAnswered: now
@@ -80,6 +85,24 @@ package final class ZooKeeperSession: ZnodeSession {
     package var state: SessionState { shared.withLock { $0.state } }
     /// When the newest write that was answered was sent. Until there is one, when the session was opened.
     package var lastConfirmedWrite: ContinuousClock.Instant { shared.withLock { $0.lastConfirmedWrite } }
+
+    package var figures: SessionFigures? {
+        shared.withLock { shared in
+            SessionFigures(
+                requests: .init(value: shared.requests.outstandingCount, limit: shared.requests.window),
+                waiting: .init(
+                    value: shared.requests.waitingCount,
+                    limit: shared.requests.maximumWaiting,
+                    refused: shared.requests.refused
+                ),
+                watchedBytes: .init(
+                    value: shared.watches.bytes,
+                    limit: WatchTable.maximumBytes,
+                    refused: shared.refusedWatches
+                )
+            )
+        }
+    }
 
     /// The rights that created znodes get. Points to a constant of the library.
     var acl: UnsafePointer<ACL_vector>? {

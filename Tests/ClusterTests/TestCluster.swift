@@ -140,7 +140,8 @@ final class TestCluster: Sendable {
         try await withSession { try await $0.children(try ZnodePath("\(self.root)/\(path)")) }
     }
 
-    private func withSession<Value>(_ body: (any ZnodeSession) async throws -> Value) async throws -> Value {
+    /// A client of the test's own, in the tree.
+    func withSession<Value>(_ body: (any ZnodeSession) async throws -> Value) async throws -> Value {
         let connect = zookeepers.map(\.connectString).joined(separator: ",")
         var configuration = ZooKeeperConfiguration(connectString: connect, sessionTimeout: .seconds(4))
         configuration.logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }

@@ -4,7 +4,6 @@ import HTTPAPI
 import JobFile
 import NIOCore
 import NIOHTTP1
-import NIOPosix
 import Node
 import Scheduling
 import Synchronization
@@ -112,13 +111,10 @@ import Testing
         _ code: String
     ) async throws {
         try await LiveServer.with { server in
-            let port = server.port
-            let answer = try await NIOThreadPool.singleton.runIfActive {
-                try RawConnection.exchange(
-                    port: port,
-                    "GET \(target) HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n"
-                )
-            }
+            let answer = try await RawConnection.exchange(
+                port: server.port,
+                "GET \(target) HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n"
+            )
             #expect(answer.hasPrefix(status), "\(answer)")
             #expect(answer.contains(code), "\(answer)")
         }

@@ -45,6 +45,7 @@ struct LiveServer: Sendable {
 
     static func with(
         _ operations: RecordedOperations = RecordedOperations(),
+        limits: HTTPLimits = .ofThisProcess,
         _ body: @Sendable (LiveServer) async throws -> Void
     ) async throws {
         let (ports, entry) = AsyncStream<Int>.makeStream()
@@ -52,6 +53,7 @@ struct LiveServer: Sendable {
             operations: operations,
             address: ListenAddress(port: 0),
             zones: TimeZoneDatabase(),
+            limits: limits,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
             now: { RecordedOperations.time },
             onListening: { entry.yield($0) }

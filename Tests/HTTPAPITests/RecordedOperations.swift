@@ -17,6 +17,7 @@ final class RecordedOperations: ClusterOperations {
         var calls: [String] = []
         var failure: OperationError?
         var missing: [String] = []
+        var bounds: [BoundFigure] = []
         var isPaused = false
         var draining: Set<WorkerID> = []
     }
@@ -274,6 +275,8 @@ final class RecordedOperations: ClusterOperations {
         state.withLock { $0.calls.append("events \(id ?? "-")") }
         return events
     }
+
+    func bounds() async -> [BoundFigure] { state.withLock { $0.bounds } }
 
     func missingForReady() async -> [String] { state.withLock { $0.missing } }
 

@@ -178,6 +178,17 @@ import Testing
         }
     }
 
+    @Test func reasonIsBounded() async throws {
+        try await LiveServer.with { server in
+            for (length, status) in [(2_000, 200), (2_001, 422)] {
+                let reason = String(repeating: "x", count: length)
+                let path = "/v1/runs/hello@20261120T100000Z:cancel"
+                let answer = try await server.send(.POST, path, body: "{\"reason\": \"\(reason)\"}")
+                #expect(answer.status == status)
+            }
+        }
+    }
+
     @Test func runHasAnETag() async throws {
         try await LiveServer.with(try Self.operations()) { server in
             let first = try await server.send(.GET, "/v1/runs/hello@20261120T100000Z")

@@ -20,6 +20,7 @@ struct RequestQueueTests {
         _ = try queue.enqueue([command, command]).get()
         let round = queue.takeRound(upToBytes: .max)
         #expect(throws: RedisError.self) { try queue.enqueue([command]).get() }
+        #expect(queue.refusedCount == 1)
         queue.finish(round)
         #expect(queue.commandCount == 0)
         #expect(queue.byteCount == 0)

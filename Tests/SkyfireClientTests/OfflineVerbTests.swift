@@ -66,7 +66,7 @@ import Testing
         #expect(
             outcome.output == """
                 每天 00:10
-                zone Asia/Shanghai
+                时区 Asia/Shanghai
                   2026-11-21T00:10:00+08:00 (in 3h10m)
                   2026-11-22T00:10:00+08:00 (in 1d3h)
 
@@ -83,6 +83,57 @@ import Testing
             tree["next"]?.items.map { $0["at"]?.text }
                 == ["01", "02", "03"].map { "2026-11-20T13:\($0):00.000Z" }
         )
+    }
+
+    @Test func whatTheClocksDoIsToldInChinese() async throws {
+        let moved = try await VerbBench.run(
+            "cron",
+            "explain",
+            "30 2 * * *",
+            "--tz",
+            "America/New_York",
+            "--lang",
+            "zh"
+        )
+        #expect(
+            moved.output.hasSuffix(
+                """
+                注意：America/New_York 的时钟拨快 1 小时，变为 2027-03-14T03:00:00-04:00
+                注意：届时：2027-03-14T03:00:00-04:00，当天不存在 2027-03-14T02:30:00；在空缺之后立即运行
+                注意：America/New_York 的时钟拨慢 1 小时，变为 2027-11-07T01:00:00-05:00
+
+                """
+            ),
+            "\(moved.output)"
+        )
+        let twice = try await VerbBench.run(
+            "cron",
+            "explain",
+            "30 1 7 11 *",
+            "--tz",
+            "America/New_York",
+            "--lang",
+            "zh",
+            "--overlap",
+            "both",
+            "--count",
+            "3"
+        )
+        #expect(twice.output.contains("当天这一时刻出现两次，这是第一次"))
+        #expect(twice.output.contains("当天这一时刻出现两次，这是第二次"))
+        let elapsed = try await VerbBench.run(
+            "cron",
+            "explain",
+            "*/10 * * * *",
+            "--tz",
+            "America/New_York",
+            "--lang",
+            "zh"
+        )
+        #expect(elapsed.output.hasSuffix("注意：它按流逝的时间运行，不受时钟调整影响\n"))
+        for outcome in [moved, twice, elapsed] {
+            #expect(!outcome.output.contains("clocks") && !outcome.output.contains("then"))
+        }
     }
 
     @Test func wrongCronHasACaret() async throws {

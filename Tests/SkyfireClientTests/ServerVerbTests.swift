@@ -19,7 +19,9 @@ import Testing
     }
 
     private static func attempt(_ n: Int, _ state: String, exit: Int? = nil) -> String {
-        let exit = exit.map { ", \"exit_code\": \($0)" } ?? ""
+        // As the server says it: the reason of a failure repeats the code.
+        let exit =
+            exit.map { ", \"exit_code\": \($0)" + ($0 == 0 ? "" : ", \"reason\": \"exit code \($0)\"") } ?? ""
         return
             #"{"task": "a", "n": \#(n), "partition": 0, "worker": "worker-1", "state": "\#(state)"\#(exit)}"#
     }
@@ -129,6 +131,45 @@ import Testing
         }
     }
 
+    @Test(arguments: ["run hello", "retry \(id)", "rerun \(id)"])
+    func waitPrintsTheRecordAsItEnded(verb: String) async throws {
+        let script: FakeServer.Script = { request, count in
+            if request.method == "POST" { return .json(Self.run("queued"), status: 201) }
+            return .json(Self.run(count < 2 ? "running" : "failed", reason: "it had to be"))
+        }
+        try await FakeServer.with(script) { _, url in
+            let words = verb.split(separator: " ").map(String.init) + ["--wait", "-o", "json"]
+            let outcome = try await VerbBench.run(words, server: url)
+            #expect(outcome.exit == .runFailed)
+            let record = try JSONTree(parsing: Array(outcome.output.utf8))
+            #expect(record["id"]?.text == Self.id)
+            #expect(record["state"]?.text == "failed")
+            #expect(record["reason"]?.text == "it had to be")
+        }
+    }
+
+    @Test func formatWithoutWaitingPrintsTheRecordAtOnce() async throws {
+        try await FakeServer.with({ _, _ in .json(Self.run("queued"), status: 201) }) { server, url in
+            let outcome = try await VerbBench.run("run", "hello", "-o", "json", server: url)
+            #expect(try JSONTree(parsing: Array(outcome.output.utf8))["state"]?.text == "queued")
+            #expect(server.requests.count == 1)
+        }
+    }
+
+    @Test func fullQueueIsToldWithWhatToDo() async throws {
+        let script: FakeServer.Script = { _, _ in .problem(429, "E2028", "the queue is full") }
+        try await FakeServer.with(script) { server, url in
+            let outcome = try await VerbBench.run("run", "hello", "--wait", server: url)
+            #expect(outcome.exit == .failure)
+            #expect(outcome.output.isEmpty)
+            #expect(
+                outcome.errors
+                    == "error[E2028] the queue is full; do better\nsee: skyfire explain E2028\n"
+            )
+            #expect(server.requests.count == 1)
+        }
+    }
+
     @Test func waitingEndsWithTheTimeout() async throws {
         let script: FakeServer.Script = { request, _ in
             .json(Self.run("running"), status: request.method == "POST" ? 201 : 200)
@@ -182,7 +223,7 @@ import Testing
                 Set(outcome.output.split(separator: "\n"))
                     == Set(["\(Self.id)", "a | one", "a | two", "b | only b"].map { Substring($0) })
             )
-            #expect(outcome.errors.contains("a attempt 1 on worker-1: failed (exit code 2)"))
+            #expect(outcome.errors.contains("a attempt 1 on worker-1: failed (exit code 2)\n"))
         }
     }
 
@@ -301,9 +342,15 @@ import Testing
         let body =
             #"{"run": "\#(Self.id)", "state": "queued", "blockers": [{"kind": "slots", "message": "8/8 used", "task": "a"}]}"#
         try await FakeServer.with({ _, _ in .json(body) }) { server, url in
-            let outcome = try await VerbBench.run("why", "\(Self.id)/a[3]", server: url)
-            #expect(outcome.output == "\(Self.id)/a[3] is queued\n  1. slots: 8/8 used (task a)\n")
-            #expect(server.requests[0].uri.hasSuffix("/explain?task=a%5B3%5D"))
+            for words in [["why", "\(Self.id)/a[3]"], ["why", Self.id, "a[3]"]] {
+                let outcome = try await VerbBench.run(words, server: url)
+                #expect(outcome.output == "\(Self.id)/a[3] is queued\n  1. slots: 8/8 used (task a)\n")
+                #expect(server.requests.last?.uri.hasSuffix("/explain?task=a%5B3%5D") == true)
+            }
+            await #expect(throws: (any Error).self) {
+                try await VerbBench.run("why", "\(Self.id)/a[3]", "b", server: url)
+            }
+            #expect(server.requests.count == 2)
         }
     }
 

@@ -1,3 +1,4 @@
+import ServerFixtures
 import Testing
 import ZnodeStore
 import ZooKeeper
@@ -211,6 +212,34 @@ import ZooKeeper
                 try await group.waitForAll()
             }
             #expect(try await session.children(a).count == 40)
+            await session.close()
+        }
+    }
+
+    @Test func requestsBeyondThoseThatMayWaitAreRefused() async throws {
+        let server = try await ZooKeeperServer.start()
+        defer { server.stop() }
+        try await withRoot(on: server) { root in
+            let session = try await root.session(timeout: .seconds(20), window: 3, waiting: 5)
+            server.suspend()
+            try await withThrowingTaskGroup(of: StoreError.Code?.self) { group in
+                for number in 0..<20 {
+                    group.addTask { await code { _ = try await session.create(a.child("\(number)")) } }
+                }
+                // Refusals come while nothing is answered; what was taken is answered when the server goes on.
+                var refused = 0
+                while refused < 12, let code = try await group.next() {
+                    #expect(code == .throttled)
+                    refused += 1
+                }
+                let figures = try #require(session.figures)
+                #expect(figures.requests == .init(value: 3, limit: 3))
+                #expect(figures.waiting == .init(value: 5, limit: 5, refused: 12))
+                server.resume()
+                for try await code in group { #expect(code == .noNode) }
+            }
+            #expect(session.figures?.waiting == .init(value: 0, limit: 5, refused: 12))
+            #expect(try await session.exists(a) == nil)
             await session.close()
         }
     }

@@ -15,14 +15,16 @@ struct TestRoot {
     func configuration(
         timeout: Duration = .seconds(4),
         credentials: ZooKeeperConfiguration.Credentials? = nil,
-        window: Int = 500
+        window: Int = 500,
+        waiting: Int = 20_000
     ) -> ZooKeeperConfiguration {
         ZooKeeperConfiguration(
             connectString: server.connectString,
             chroot: chroot,
             sessionTimeout: timeout,
             credentials: credentials,
-            requestWindow: window
+            requestWindow: window,
+            maximumWaitingRequests: waiting
         )
     }
 
@@ -31,10 +33,11 @@ struct TestRoot {
         timeout: Duration = .seconds(4),
         credentials: ZooKeeperConfiguration.Credentials? = nil,
         window: Int = 500,
+        waiting: Int = 20_000,
         resuming identity: SessionIdentity? = nil
     ) async throws -> ZooKeeperSession {
         let session = try await ZooKeeperEnsemble(
-            configuration(timeout: timeout, credentials: credentials, window: window)
+            configuration(timeout: timeout, credentials: credentials, window: window, waiting: waiting)
         ).open(resuming: identity)
         try await session.reaches(.connected)
         return session

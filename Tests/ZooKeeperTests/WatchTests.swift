@@ -145,6 +145,10 @@ import ZooKeeper
             }
             #expect(refused?.code == .tooLarge)
             #expect(armed > 1000)
+            let watched = try #require(session.figures?.watchedBytes)
+            #expect(watched.refused == 1)
+            #expect(watched.limit == 256 * 1024)
+            #expect(watched.value <= watched.limit && watched.value > watched.limit - 300)
             // What is watched already can be watched again, and reads without a watch go on.
             _ = try await session.exists(ZnodePath.root.child("0-\(tail)"), watch: session.makeWatch())
             _ = try await session.exists(a)

@@ -15,7 +15,7 @@ struct JobCatalog: Sendable {
 
     func run() async throws {
         let progress = CatalogProgress()
-        try await withThrowingTaskGroup(of: Void.self) { group in
+        try await withThrowingDiscardingTaskGroup { group in
             for try await names in session.childrenUpdates(of: layout.jobs) {
                 let owners = names.compactMap { WorkerID($0) }.sorted()
                 if progress.begin(owners) { inbox.post(.graphCompleted) }
@@ -31,12 +31,17 @@ struct JobCatalog: Sendable {
         }
     }
 
-    /// Shows every definition to the mirror once more.
-    func showAll() async throws {
+    /// Shows every definition to the mirror once more, as fast as it takes them.
+    func showAll(_ feed: MirrorFeed) async throws {
         for owner in try await session.children(layout.jobs).compactMap({ WorkerID($0) }).sorted() {
             do {
                 let names = try await session.children(layout.jobs(of: owner)).sorted()
-                for chunk in names.chunked(128) { try await read(chunk, owner) }
+                for chunk in names.chunked(128) {
+                    while !feed.hasRoomForJobs {
+                        guard await time.pause(.milliseconds(100)) else { return }
+                    }
+                    try await read(chunk, owner)
+                }
             } catch let error as StoreError where error.code == .noNode {
                 continue  // its worker was forgotten meanwhile
             }
@@ -90,6 +95,7 @@ struct JobCatalog: Sendable {
             for try await each in group { if let each { stored.append(each) } }
             return stored
         }
+        while inbox.isCrowded { guard await time.pause(.milliseconds(10)) else { return } }
         for each in stored.sorted(by: { $0.definition.name < $1.definition.name }) {
             let name = each.definition.name
             inbox.post(.jobChanged(name))

@@ -41,16 +41,18 @@ struct JobMover: Sendable {
                 continue
             }
             for chunk in names.sorted().prefix(2_000).map({ $0 }).chunked(50) {
-                var moves: [LeaderOperation] = []
-                for move in try await read(chunk, from: worker) {
-                    guard let target = Self.emptiest(counts) else { break }
-                    counts[target, default: 0] += 1
-                    moves.append(.moveJob(self.move(move, from: worker, to: target)))
-                }
-                guard !moves.isEmpty else { continue }
-                if await !inbox.commit(moves) {
-                    // One of them changed meanwhile: one at a time finds out which.
-                    for move in moves { _ = await inbox.commit([move]) }
+                for batch in Self.batches(try await read(chunk, from: worker)) {
+                    var moves: [LeaderOperation] = []
+                    for move in batch {
+                        guard let target = Self.emptiest(counts) else { break }
+                        counts[target, default: 0] += 1
+                        moves.append(.moveJob(self.move(move, from: worker, to: target)))
+                    }
+                    guard !moves.isEmpty else { continue }
+                    if await !inbox.commit(moves) {
+                        // One of them changed meanwhile: one at a time finds out which.
+                        for move in moves { _ = await inbox.commit([move]) }
+                    }
                 }
             }
         }
@@ -92,7 +94,7 @@ struct JobMover: Sendable {
             }
             let surplus = min(budget, ((counts[fullest] ?? 0) - (counts[emptiest] ?? 0)) / 2, 50)
             let names = try await session.children(layout.jobs(of: fullest)).sorted().suffix(surplus)
-            let moves = try await read(Array(names)[...], from: fullest)
+            let moves = (Self.batches(try await read(Array(names)[...], from: fullest)).first ?? [])
                 .map { LeaderOperation.moveJob(move($0, from: fullest, to: emptiest)) }
             guard !moves.isEmpty, await inbox.commit(moves) else { return true }
             counts[fullest, default: 0] -= moves.count
@@ -107,6 +109,22 @@ struct JobMover: Sendable {
         var version: Int
         var data: [UInt8]
         var record: JobNameRecord
+    }
+
+    /// What goes into one commit, beside what the leader commits with it: at most 192 KiB of definitions.
+    private static func batches(_ jobs: [Readable]) -> [[Readable]] {
+        var batches: [[Readable]] = []
+        var bytes = Int.max
+        for job in jobs {
+            let size = job.data.count + 500
+            if bytes > 192 * 1024 - size {
+                batches.append([])
+                bytes = 0
+            }
+            batches[batches.count - 1].append(job)
+            bytes += size
+        }
+        return batches
     }
 
     private func move(_ job: Readable, from: WorkerID, to: WorkerID) -> JobMove {

@@ -10,6 +10,10 @@ enum LeaderFact: Sendable {
     case killMarginPassed(WorkerID, absence: Int)
     case resources(WorkerID, ResourceReport?)
     case queued([QueueEntry])
+    /// All names that the queue had when it was listed.
+    case queueListed(Set<String>)
+    /// Names were looked at again that had been consumed before, and these are there.
+    case queuedAgain(names: Set<String>, [QueueEntry])
     case reported([Report])
     case commanded(CommandRequest)
     case configured(ClusterConfiguration)
@@ -42,8 +46,11 @@ struct Question: Sendable {
     var completion: CheckedContinuation<Explanation?, Never>
 }
 
-/// What waits for the leader's loop. Facts come from watches, which are read again only when they were consumed, so
-/// the inbox is bounded by what the mailboxes hold.
+/// What waits for the leader's loop.
+///
+/// Facts come from watches, which are read again only when they were consumed: they are bounded by what the mailboxes
+/// hold. Who reads all definitions waits while the inbox is crowded. Questions are bounded by the requests that the API
+/// takes, transactions by the movers of jobs, each of which has one under way.
 final class LeaderInbox: Sendable {
     private struct Contents {
         var facts: [LeaderFact] = []
@@ -53,6 +60,8 @@ final class LeaderInbox: Sendable {
     }
 
     private let contents = Mutex(Contents())
+    /// How many runs the core holds.
+    let liveRuns = Atomic<Int>(0)
     /// For the one loop that reads the inbox.
     let signal = Signal()
 
@@ -60,6 +69,9 @@ final class LeaderInbox: Sendable {
         contents.withLock { $0.facts.append(fact) }
         signal.notify()
     }
+
+    /// Whether whoever can wait should.
+    var isCrowded: Bool { contents.withLock { $0.facts.count > 4_096 } }
 
     func takeFacts() -> [LeaderFact] {
         contents.withLock { contents in

@@ -3,6 +3,7 @@ import Logging
 import Scheduling
 import ZnodeStore
 import HashTreeCollections
+import Synchronization
 
 /// The one task that decides and commits in a term: takes facts, plans, commits, applies.
 struct LeaderLoop: ~Copyable {
@@ -26,6 +27,10 @@ struct LeaderLoop: ~Copyable {
     private var isRebalancing = false
     /// Definitions that were kept for live runs and are needed by none any more.
     private var unpinning: [(JobName, Int)] = []
+    /// Queue entries that were consumed and that the queue may have been listed with since: no more than its last list has.
+    private var consumed: Set<String> = []
+    /// Those of `consumed` that are being read.
+    private var lookingAgain: Set<String> = []
 
     init(
         core: LeaderCore,
@@ -56,7 +61,7 @@ struct LeaderLoop: ~Copyable {
     }
 
     /// Leads until the term is over. `group` takes the reads that the core asks for.
-    mutating func run(_ group: inout ThrowingTaskGroup<Void, any Error>) async throws {
+    mutating func run(_ group: inout ThrowingDiscardingTaskGroup<any Error>) async throws {
         lastCommit = MirrorVersion(term: lane.term, commit: 0)
         projectLive()
         var wakeAt: WallTime?
@@ -64,9 +69,12 @@ struct LeaderLoop: ~Copyable {
             var mustPlan = false
             for fact in inbox.takeFacts() {
                 apply(fact, &group)
+                // A list alone changes nothing of what is decided on.
+                if case .queueListed = fact { continue }
                 mustPlan = true
             }
             answerQuestions()
+            inbox.liveRuns.store(core.runs.count, ordering: .relaxed)
             if let wake = wakeAt, wake <= time.now() { mustPlan = true }
             if mustPlan || inbox.hasExternals || feed.hasSettled {
                 let (didCommit, wake) = try await step(&group)
@@ -90,10 +98,11 @@ struct LeaderLoop: ~Copyable {
 
     /// Plans and commits once. Returns whether something was committed or rejected, and when to plan again.
     private mutating func step(
-        _ group: inout ThrowingTaskGroup<Void, any Error>
+        _ group: inout ThrowingDiscardingTaskGroup<any Error>
     ) async throws -> (didCommit: Bool, wakeAt: WallTime?) {
         var draft = core
-        draft.paused(isPausedByConfiguration || feed.isOutboxFull)
+        draft.paused(isPausedByConfiguration)
+        draft.outboxFilled(feed.isOutboxFull)
         let plan = draft.plan(now: time.now(), random: &random)
         for lookup in plan.lookups where asked.insert(lookup).inserted { read(lookup, &group) }
         var transactions = plan.transactions
@@ -117,7 +126,7 @@ struct LeaderLoop: ~Copyable {
         let finals = transactions.flatMap(\.finalRecords)
         let batch = MirrorBatch(version: lane.nextVersion, records: finals)
         let outboxData = finals.isEmpty ? [] : RecordCoding.encode(batch)
-        var housekeeping: [StoreOperation] = settled.map { .delete(layout.outboxEntry($0)) }
+        var housekeeping: [StoreOperation] = settled.map { .delete(layout.outboxEntry($0.version)) }
         if !finals.isEmpty {
             housekeeping.append(.create(layout.outboxEntry(batch.version), data: outboxData))
         }
@@ -136,12 +145,14 @@ struct LeaderLoop: ~Copyable {
                 )
             }
             lastCommit = version
+            noteConsumed(plan)
             lastCommitHadExternals = external != nil
             external?.completion?.resume(returning: true)
             if !finals.isEmpty { feed.add(final: .init(batch: batch, bytes: outboxData.count)) }
             feed.add(live: plan.liveRecords + plan.transactions.flatMap(\.liveRecords), version: version)
         case .rejected(let transaction, let operation, let error):
             lastCommitHadExternals = external != nil
+            feed.putBack(settled)
             try rejected(transaction, operation, error, transactions, external)
         }
         moveJobs(&group)
@@ -196,7 +207,7 @@ struct LeaderLoop: ~Copyable {
 
     // MARK: Facts
 
-    private mutating func apply(_ fact: LeaderFact, _ group: inout ThrowingTaskGroup<Void, any Error>) {
+    private mutating func apply(_ fact: LeaderFact, _ group: inout ThrowingDiscardingTaskGroup<any Error>) {
         switch fact {
         case .workerPresent(let id, let registration, let version):
             asked.remove(.worker(id))
@@ -209,6 +220,14 @@ struct LeaderLoop: ~Copyable {
             core.resourcesMeasured(id, resources)
         case .queued(let entries):
             for entry in entries { core.queued(entry) }
+        case .queueListed(let names):
+            lookAgain(among: names, &group)
+        case .queuedAgain(let names, let entries):
+            lookingAgain.subtract(names)
+            for entry in entries {
+                consumed.remove(entry.run.description)
+                core.queued(entry)
+            }
         case .reported(let reports):
             for report in reports { core.reported(report) }
         case .commanded(let command):
@@ -253,7 +272,7 @@ struct LeaderLoop: ~Copyable {
 
     /// What a gone worker ran of exclusive attempts is taken over only when the kill margin is over too, by this node's
     /// own clock.
-    private mutating func workerGone(_ id: WorkerID, _ group: inout ThrowingTaskGroup<Void, any Error>) {
+    private mutating func workerGone(_ id: WorkerID, _ group: inout ThrowingDiscardingTaskGroup<any Error>) {
         let timeout = core.workers[id]?.registration.sessionTimeoutMilliseconds ?? 0
         guard let absence = core.workerGone(id) else { return }
         logger.warning(
@@ -281,7 +300,7 @@ struct LeaderLoop: ~Copyable {
 
     // MARK: Reads
 
-    private func read(_ lookup: LeaderLookup, _ group: inout ThrowingTaskGroup<Void, any Error>) {
+    private func read(_ lookup: LeaderLookup, _ group: inout ThrowingDiscardingTaskGroup<any Error>) {
         group.addTask { [session, layout, jobs, inbox, time, logger] in
             await keepDoing("read \(lookup)", in: session, time: time, logger: logger) {
                 switch lookup {
@@ -332,10 +351,49 @@ struct LeaderLoop: ~Copyable {
         }
     }
 
+    // MARK: Queue entries that come again
+
+    private mutating func noteConsumed(_ plan: LeaderPlan) {
+        for transaction in plan.transactions {
+            for case .deleteQueueEntry(let run) in transaction.operations { consumed.insert(run.description) }
+        }
+    }
+
+    /// A consumed entry that the queue is listed with was there when the list was made, or it was created again: then its
+    /// name is not new to whoever compares two lists, and nobody else would read it.
+    ///
+    /// The answers of one session come in the order of its requests. So a list that shows the new entry comes after the
+    /// answer to the commit that consumed the old one, and finds its name here. A list that still shows the old one is
+    /// followed by another, since that commit changes the queue.
+    private mutating func lookAgain(
+        among listed: Set<String>,
+        _ group: inout ThrowingDiscardingTaskGroup<any Error>
+    ) {
+        // What is not listed is new to everybody when it comes again.
+        consumed.formIntersection(listed)
+        let names = consumed.subtracting(lookingAgain)
+        guard !names.isEmpty else { return }
+        lookingAgain.formUnion(names)
+        let mailboxes = LeaderMailboxes(
+            session: session,
+            layout: layout,
+            inbox: inbox,
+            time: time,
+            logger: logger
+        )
+        group.addTask { [session, inbox, time, logger] in
+            await keepDoing("queue entries again", in: session, time: time, logger: logger) {
+                var entries: [QueueEntry] = []
+                for chunk in names.sorted().chunked(256) { entries += try await mailboxes.readEntries(chunk) }
+                inbox.post(.queuedAgain(names: names, entries))
+            }
+        }
+    }
+
     // MARK: Moves
 
     /// Starts to move the jobs of workers that are gone.
-    private mutating func moveJobs(_ group: inout ThrowingTaskGroup<Void, any Error>) {
+    private mutating func moveJobs(_ group: inout ThrowingDiscardingTaskGroup<any Error>) {
         guard core.isGraphComplete, !core.isSafeMode else { return }
         for worker in core.emptied.sorted() where moving.insert(worker).inserted {
             let mover = JobMover(session: session, layout: layout, inbox: inbox, time: time, logger: logger)
@@ -348,7 +406,7 @@ struct LeaderLoop: ~Copyable {
         }
     }
 
-    private mutating func startRebalancing(_ group: inout ThrowingTaskGroup<Void, any Error>) {
+    private mutating func startRebalancing(_ group: inout ThrowingDiscardingTaskGroup<any Error>) {
         guard core.isGraphComplete, !isRebalancing else { return }
         isRebalancing = true
         let mover = JobMover(session: session, layout: layout, inbox: inbox, time: time, logger: logger)
@@ -361,7 +419,29 @@ struct LeaderLoop: ~Copyable {
 
     // MARK: Beat
 
-    private mutating func beat(_ group: inout ThrowingTaskGroup<Void, any Error>) {
+    /// How long a command lies after its node has gone, in milliseconds.
+    private static var commandLife: Int64 { 600_000 }
+
+    /// Removes commands that nobody has waited for to the end, some at a time.
+    private static func sweepCommands(
+        _ session: any ZnodeSession,
+        _ layout: ZnodeLayout,
+        now: WallTime
+    ) async throws(StoreError) {
+        for name in try await session.children(layout.commandQueue).prefix(100) {
+            let path = layout.command(name)
+            guard let stat = try await session.exists(path),
+                now.milliseconds - stat.createdMilliseconds > commandLife
+            else { continue }
+            do throws(StoreError) {
+                try await session.delete(path)
+            } catch {
+                guard error.code == .noNode else { throw error }
+            }
+        }
+    }
+
+    private mutating func beat(_ group: inout ThrowingDiscardingTaskGroup<any Error>) {
         let now = time.now()
         let queued = core.queue.values
         let present = core.workers.values.filter(\.isPresent)
@@ -379,11 +459,12 @@ struct LeaderLoop: ~Copyable {
             incidents: core.incidents,
             isSafeMode: core.isSafeMode
         )
-        group.addTask { [session, layout, inbox, logger] in
+        group.addTask { [session, layout, inbox, time, logger] in
             do throws(StoreError) {
                 _ = try await session.set(layout.clusterStatus, data: RecordCoding.encode(record))
                 let pinned = try await session.children(layout.pinned)
                 if !pinned.isEmpty { inbox.post(.pinnedListed(pinned.sorted())) }
+                try await Self.sweepCommands(session, layout, now: time.now())
             } catch {
                 logger.debug("A beat was not written", metadata: [LogKeys.error: "\(error)"])
             }

@@ -5,6 +5,11 @@ import Synchronization
 import ZnodeStore
 
 /// Reads the leader's mailboxes and tells the inbox what is new in them.
+///
+/// New is a name that the list before did not have. That is all there is to know of reports and commands, whose znodes
+/// are created once: a report in the transaction that ends or starts its attempt, a command under a name that was drawn
+/// for it. A queue entry may be created again once it was consumed, as early as between two lists; so the whole list goes
+/// to the loop, which knows what it has consumed.
 struct LeaderMailboxes: Sendable {
     let session: any ZnodeSession
     let layout: ZnodeLayout
@@ -13,8 +18,8 @@ struct LeaderMailboxes: Sendable {
     let logger: Logger
 
     /// `known` are the workers whose assignments exist, present or not.
-    func run(known: [WorkerID]) async throws {
-        try await withThrowingTaskGroup(of: Void.self) { group in
+    func run(known: [WorkerID]) async {
+        await withTaskGroup(of: Void.self) { group in
             for bucket in 0..<ZnodeLayout.bucketCount {
                 group.addTask {
                     await keepDoing("status", in: session, time: time, logger: logger) {
@@ -40,7 +45,7 @@ struct LeaderMailboxes: Sendable {
                     try await watchWorkers(known)
                 }
             }
-            try await group.waitForAll()
+            await group.waitForAll()
         }
     }
 
@@ -101,17 +106,23 @@ struct LeaderMailboxes: Sendable {
         for try await names in session.childrenUpdates(of: layout.jobQueue) {
             let new = names.filter { !seen.contains($0) }
             seen = Set(names)
+            inbox.post(.queueListed(seen))
             for chunk in new.chunked(256) {
-                let entries = try await withThrowingTaskGroup(of: QueueEntry?.self) { group in
-                    for name in chunk { group.addTask { try await readEntry(name) } }
-                    var entries: [QueueEntry] = []
-                    for try await entry in group { if let entry { entries.append(entry) } }
-                    return entries
-                }
-                if !entries.isEmpty { inbox.post(.queued(entries.sorted { $0.run < $1.run })) }
+                let entries = try await readEntries(chunk)
+                if !entries.isEmpty { inbox.post(.queued(entries)) }
             }
             // A long list is taken at most once a second: most of it has been seen.
             if names.count > 10_000 { guard await time.pause(.seconds(1)) else { return } }
+        }
+    }
+
+    /// The entries of these names that exist.
+    func readEntries(_ names: ArraySlice<String>) async throws -> [QueueEntry] {
+        try await withThrowingTaskGroup(of: QueueEntry?.self) { group in
+            for name in names { group.addTask { try await readEntry(name) } }
+            var entries: [QueueEntry] = []
+            for try await entry in group { if let entry { entries.append(entry) } }
+            return entries.sorted { $0.run < $1.run }
         }
     }
 
@@ -148,10 +159,6 @@ struct LeaderMailboxes: Sendable {
                         if let request = record.request { inbox.post(.commanded(request)) }
                     } catch {
                         logger.error("A command cannot be read", metadata: [LogKeys.error: "\(error)"])
-                    }
-                    // What nobody waited for to the end is swept by age.
-                    if time.now().milliseconds - znode.stat.createdMilliseconds > 600_000 {
-                        try await session.delete(path)
                     }
                 } catch {
                     guard error.code == .noNode else { throw error }

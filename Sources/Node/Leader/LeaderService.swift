@@ -16,6 +16,7 @@ package final class LeaderService: Sendable {
     private let time: NodeTime
     private let logger: Logger
     private let inbox = Mutex<LeaderInbox?>(nil)
+    private let feed = Mutex<MirrorFeed?>(nil)
 
     package init(
         identity: MasterRecord,
@@ -38,6 +39,23 @@ package final class LeaderService: Sendable {
     }
 
     package var isLeading: Bool { inbox.withLock { $0 != nil } }
+
+    /// How near a leader is to its bounds.
+    package struct Figures: Sendable {
+        package var liveRuns: Int
+        package var liveRunLimit: Int
+        package var feed: MirrorFeed.Figures
+    }
+
+    /// `nil` when this node does not lead.
+    package var figures: Figures? {
+        guard let inbox = inbox.withLock({ $0 }), let feed = feed.withLock({ $0 }) else { return nil }
+        return Figures(
+            liveRuns: inbox.liveRuns.load(ordering: .relaxed),
+            liveRunLimit: LeaderCore.defaultMaximumLiveRuns,
+            feed: feed.figures
+        )
+    }
 
     /// The leader's own reasons; `nil` when this node does not lead or does not hold the run.
     package func explain(_ run: RunID, task: TaskID?) async -> Explanation? {
@@ -129,8 +147,10 @@ package final class LeaderService: Sendable {
             logger: logger
         )
         self.inbox.withLock { $0 = inbox }
+        self.feed.withLock { $0 = feed }
         defer {
             self.inbox.withLock { $0 = nil }
+            self.feed.withLock { $0 = nil }
             inbox.close()
         }
         let mailboxes = LeaderMailboxes(
@@ -149,8 +169,9 @@ package final class LeaderService: Sendable {
         )
         let outbox = OutboxReader(session: session, layout: layout)
         for final in try await outbox.read() { feed.add(final: final) }
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await mailboxes.run(known: snapshot.knownWorkers) }
+        // None of these throws: each lasts until it is cancelled, and so does the term until the loop ends.
+        try await withThrowingDiscardingTaskGroup { group in
+            group.addTask { await mailboxes.run(known: snapshot.knownWorkers) }
             group.addTask { [session, time, logger] in
                 await keepDoing("catalog", in: session, time: time, logger: logger) {
                     try await catalog.run()
@@ -158,14 +179,14 @@ package final class LeaderService: Sendable {
             }
             group.addTask { await feed.run(onRecovered: { inbox.post(.projectAgain) }) }
             group.addTask { await self.beat(inbox) }
-            group.addTask { await self.watchMirror(inbox, catalog) }
+            group.addTask { await self.watchMirror(inbox, catalog, feed) }
             defer { group.cancelAll() }
             try await loop.run(&group)
         }
     }
 
     /// Asks the mirror now and then whether it is the one that it was: an emptied one gets all that lives again.
-    private func watchMirror(_ inbox: LeaderInbox, _ catalog: JobCatalog) async {
+    private func watchMirror(_ inbox: LeaderInbox, _ catalog: JobCatalog, _ feed: MirrorFeed) async {
         var known: String?
         repeat {
             do {
@@ -173,7 +194,9 @@ package final class LeaderService: Sendable {
                 if let known, known != seen {
                     logger.warning("The mirror was emptied; all that lives is shown to it again")
                     inbox.post(.projectAgain)
-                    try await catalog.showAll()
+                    try await catalog.showAll(feed)
+                } else if feed.takeLeftOutJobs() {
+                    try await catalog.showAll(feed)
                 }
                 known = seen
             } catch {

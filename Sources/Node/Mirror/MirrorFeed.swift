@@ -7,10 +7,13 @@ import Synchronization
 ///
 /// Final records are in the outbox until the mirror has had them for a while; records of live state are kept here,
 /// the newest for each run and attempt, and can be projected again. While the mirror is down live records gather (at
-/// most one for each live run, attempt and job) and the outbox grows to its bound.
+/// most one for each live run and attempt, and for `jobLimit` jobs; the others are shown again later) and the outbox
+/// grows to its bound.
 package final class MirrorFeed: Sendable {
-    /// How much the outbox may hold before no new runs are admitted, in bytes.
+    /// How much the outbox may hold before nothing new is started, in bytes.
     package static let outboxBound = 32 << 20
+    /// How many jobs may wait to be shown.
+    package static let jobLimit = 10_000
     /// How long a final record stays in the outbox after the mirror took it: Redis syncs its file every second.
     private static let settleTime: Duration = .seconds(3)
 
@@ -25,6 +28,25 @@ package final class MirrorFeed: Sendable {
         }
     }
 
+    /// A commit's final records that the mirror took, and when.
+    package struct Settled: Sendable {
+        package var version: MirrorVersion
+        var bytes: Int
+        var at: ContinuousClock.Instant
+    }
+
+    /// How near the feed is to its bounds.
+    package struct Figures: Sendable {
+        package var outboxBytes: Int
+        package var outboxLimit: Int
+        /// Live records that wait, of runs, attempts and jobs.
+        package var liveRecords: Int
+        package var waitingJobs: Int
+        package var jobLimit: Int
+        /// Jobs that were left out, to be shown again later.
+        package var refusedJobs: Int
+    }
+
     private enum Subject: Hashable {
         case run(RunID)
         case attempt(RunID, TaskID, Int, Int)
@@ -34,9 +56,33 @@ package final class MirrorFeed: Sendable {
     private struct Pending {
         var finals: [Final] = []
         var live: [Subject: (version: MirrorVersion, record: MirrorRecord)] = [:]
+        /// How many of `live` are jobs.
+        var jobs = 0
+        var refusedJobs = 0
+        var hasLeftOutJobs = false
         var outboxBytes = 0
-        var settled: [(version: MirrorVersion, bytes: Int, at: ContinuousClock.Instant)] = []
+        var settled: [Settled] = []
         var error: String?
+
+        mutating func remove(_ subject: Subject) {
+            guard live.removeValue(forKey: subject) != nil else { return }
+            if case .job = subject { jobs -= 1 }
+        }
+
+        /// Keeps the newest record of a subject. A job beyond the bound is left out; what says that one is gone is not,
+        /// since nothing would say it again.
+        mutating func keep(_ record: MirrorRecord, _ version: MirrorVersion, jobLimit: Int) {
+            let subject = MirrorFeed.subject(record)
+            if case .job = subject, live[subject] == nil {
+                if case .job = record, jobs >= jobLimit {
+                    refusedJobs += 1
+                    hasLeftOutJobs = true
+                    return
+                }
+                jobs += 1
+            }
+            live[subject] = (version, record)
+        }
     }
 
     private let mirror: any MirrorStore
@@ -46,7 +92,18 @@ package final class MirrorFeed: Sendable {
     private let signal: AsyncStream<Void>
     private let signalContinuation: AsyncStream<Void>.Continuation
 
-    package init(mirror: any MirrorStore, time: NodeTime, logger: Logger) {
+    private let outboxLimit: Int
+    private let jobLimit: Int
+
+    package init(
+        mirror: any MirrorStore,
+        time: NodeTime,
+        logger: Logger,
+        outboxLimit: Int = outboxBound,
+        jobLimit: Int = jobLimit
+    ) {
+        self.outboxLimit = outboxLimit
+        self.jobLimit = jobLimit
         self.mirror = mirror
         self.time = time
         self.logger = logger
@@ -54,14 +111,41 @@ package final class MirrorFeed: Sendable {
         (signal, signalContinuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
 
-    package var isOutboxFull: Bool { pending.withLock { $0.outboxBytes > Self.outboxBound } }
+    package var isOutboxFull: Bool { pending.withLock { $0.outboxBytes >= outboxLimit } }
+
+    package var figures: Figures {
+        pending.withLock { pending in
+            Figures(
+                outboxBytes: pending.outboxBytes,
+                outboxLimit: outboxLimit,
+                liveRecords: pending.live.count,
+                waitingJobs: pending.jobs,
+                jobLimit: jobLimit,
+                refusedJobs: pending.refusedJobs
+            )
+        }
+    }
+
+    /// Whether there is room for jobs that are shown because they were asked for.
+    package var hasRoomForJobs: Bool { pending.withLock { $0.jobs <= jobLimit / 2 } }
+
+    /// Whether jobs were left out since the last call, and may be shown now.
+    package func takeLeftOutJobs() -> Bool {
+        pending.withLock { pending in
+            guard pending.hasLeftOutJobs, pending.error == nil, pending.jobs <= jobLimit / 2 else {
+                return false
+            }
+            pending.hasLeftOutJobs = false
+            return true
+        }
+    }
 
     /// Why the last write failed, or `nil`.
     package var error: String? { pending.withLock { $0.error } }
 
     package func add(final: Final) {
         pending.withLock { pending in
-            for record in final.batch.records { pending.live[Self.subject(record)] = nil }
+            for record in final.batch.records { pending.remove(Self.subject(record)) }
             pending.outboxBytes += final.bytes
             pending.finals.append(final)
         }
@@ -71,22 +155,28 @@ package final class MirrorFeed: Sendable {
     package func add(live records: [MirrorRecord], version: MirrorVersion) {
         guard !records.isEmpty else { return }
         pending.withLock { pending in
-            for record in records { pending.live[Self.subject(record)] = (version, record) }
+            for record in records { pending.keep(record, version, jobLimit: jobLimit) }
         }
         signalContinuation.yield()
     }
 
-    /// Outbox entries that the mirror has had long enough: to be deleted by the leader.
-    package func takeSettled() -> [MirrorVersion] {
+    /// Outbox entries that the mirror has had long enough: to be deleted by the leader, or put back.
+    package func takeSettled() -> [Settled] {
         let limit = time.instant() - Self.settleTime
         return pending.withLock { pending in
-            var versions: [MirrorVersion] = []
-            while let first = pending.settled.first, first.at < limit, versions.count < 500 {
-                pending.settled.removeFirst()
-                pending.outboxBytes -= first.bytes
-                versions.append(first.version)
-            }
-            return versions
+            let count = pending.settled.prefix(500).prefix { $0.at < limit }.count
+            let taken = Array(pending.settled.prefix(count))
+            pending.settled.removeFirst(count)
+            pending.outboxBytes -= taken.reduce(0) { $0 + $1.bytes }
+            return taken
+        }
+    }
+
+    /// Takes back what was not deleted after all.
+    package func putBack(_ settled: [Settled]) {
+        pending.withLock { pending in
+            pending.settled = settled + pending.settled
+            pending.outboxBytes += settled.reduce(0) { $0 + $1.bytes }
         }
     }
 
@@ -103,7 +193,9 @@ package final class MirrorFeed: Sendable {
                     let now = time.instant()
                     let hadError = pending.withLock { pending in
                         for final in pending.finals.prefix(count) {
-                            pending.settled.append((final.batch.version, final.bytes, now))
+                            pending.settled.append(
+                                Settled(version: final.batch.version, bytes: final.bytes, at: now)
+                            )
                         }
                         pending.finals.removeFirst(count)
                         defer { pending.error = nil }
@@ -118,11 +210,8 @@ package final class MirrorFeed: Sendable {
                         defer { pending.error = error.description }
                         // What was live when it was taken is put back, unless something newer came.
                         for batch in batches.dropFirst(count) {
-                            for record in batch.records {
-                                let subject = Self.subject(record)
-                                if pending.live[subject] == nil {
-                                    pending.live[subject] = (batch.version, record)
-                                }
+                            for record in batch.records where pending.live[Self.subject(record)] == nil {
+                                pending.keep(record, batch.version, jobLimit: self.jobLimit)
                             }
                         }
                         return pending.error == nil
@@ -148,6 +237,7 @@ package final class MirrorFeed: Sendable {
             if finals.count < 64 {
                 for (_, entry) in pending.live { byVersion[entry.version, default: []].append(entry.record) }
                 pending.live = [:]
+                pending.jobs = 0
             }
             let live = byVersion.keys.sorted().map { MirrorBatch(version: $0, records: byVersion[$0] ?? []) }
             return finals.isEmpty && live.isEmpty ? nil : (finals + live, finals.count)

@@ -295,6 +295,8 @@ package protocol ClusterOperations: Sendable {
     /// Due times of all jobs in a span, soonest first, `limit` at most.
     func upcoming(from: WallTime, through: WallTime, limit: Int) async throws(OperationError) -> [UpcomingRun]
     func events(after id: String?) async -> AsyncStream<MirrorEvent>
+    /// How near this node, and the cluster as far as it sees it, are to their bounds. What cannot be read is left out.
+    func bounds() async -> [BoundFigure]
     /// What is missing to be ready; empty when ready.
     func missingForReady() async -> [String]
 }

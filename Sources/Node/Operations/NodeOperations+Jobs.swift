@@ -138,11 +138,29 @@ extension NodeOperations {
         }
         if let ifVersion, ifVersion != known.job.version { throw stale(name, known.job.version, ifVersion) }
         if known.job.definition == definition { return (known.view, false) }
+        try checkSize(definition, like: known)
+        try await storing { try await checkPinnedBound(current.session) }
         if known.job.definition.after == nil, definition.after == nil {
             return (try await edit(known, definition, ifVersion, current), false)
         }
         try await command(.replaceJob(definition, ifVersion: ifVersion), reason: nil)
         return (try await job(name), false)
+    }
+
+    /// Refuses a definition that takes too much room as it is stored.
+    private func checkSize(_ definition: JobDefinition, like known: KnownJob) throws(OperationError) {
+        var stored = known.stored
+        stored.definition = definition
+        do throws(RecordError) {
+            _ = try DefinitionCoding.encode(stored)
+        } catch {
+            throw OperationError(
+                .tooLarge,
+                code: "E2006",
+                error.description,
+                hint: "split the job, or keep large texts in files"
+            )
+        }
     }
 
     private func stale(_ name: JobName, _ found: Int, _ wanted: Int) -> OperationError {
@@ -200,6 +218,7 @@ extension NodeOperations {
         guard try await storing({ try await current.session.exists(layout.jobName(name)) }) != nil else {
             throw OperationError(.notFound, code: "E2003", "there is no job \(name)")
         }
+        try await storing { try await checkPinnedBound(current.session) }
         try await command(.deleteJob(name, ifVersion: ifVersion), reason: nil)
     }
 

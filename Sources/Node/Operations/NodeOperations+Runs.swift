@@ -8,6 +8,11 @@ import Logging
 import NIOHTTP1
 
 extension NodeOperations {
+    /// The most commands that may wait for the leader's verdict, or to be removed after it.
+    static let maximumCommands = 1_000
+    /// The most replaced definitions that may be kept for live runs, or wait to be removed.
+    static let maximumPinned = 10_000
+
     package func createRun(_ request: RunRequest) async throws(OperationError) -> (RunView, isNew: Bool) {
         let current = try current()
         guard let known = try await storing({ try await current.jobs.job(request.job) }) else {
@@ -40,6 +45,15 @@ extension NodeOperations {
         _ definition: JobDefinition
     ) throws(OperationError) -> [String: String] {
         let declared = definition.params ?? [:]
+        let size = params.approximateSize
+        guard size <= LeaderCore.maximumParameterBytes else {
+            throw OperationError(
+                .tooLarge,
+                code: "E2006",
+                "the parameters have \(size) bytes, more than \(LeaderCore.maximumParameterBytes)",
+                hint: "hand large values over in a file"
+            )
+        }
         for (name, value) in params.sorted(by: { $0.key < $1.key }) {
             guard let parameter = declared[name] else {
                 let known = declared.keys.sorted().joined(separator: ", ")
@@ -103,6 +117,7 @@ extension NodeOperations {
                         .set(path, data: RecordCoding.encode(record), version: znode.stat.version),
                         .create(layout.queueEntry(entry.run), data: RecordCoding.encode(entry)),
                     ])
+                    context.queued(1)
                     return (view(of: entry), isNew: true)
                 } catch let error as StoreError {
                     if error.isOutcomeUnknown {
@@ -123,14 +138,15 @@ extension NodeOperations {
 
     private func checkQueueBound(_ session: any ZnodeSession) async throws {
         let bound = context.configuration.maximumQueueLength
-        guard let stat = try await session.exists(layout.jobQueue), Int(stat.childCount) >= bound else {
-            return
-        }
+        guard let stat = try await session.exists(layout.jobQueue) else { return }
+        context.set(queueLength: Int(stat.childCount))
+        guard Int(stat.childCount) >= bound else { return }
+        context.refused(at: .queue)
         throw OperationError(
             .saturated,
-            code: "E2007",
+            code: "E2028",
             "the queue is at its bound of \(bound) runs; nothing was stored",
-            hint: "try again later"
+            hint: "try again in a moment; `skyfire cluster status` shows how many runs wait"
         )
     }
 
@@ -262,6 +278,33 @@ extension NodeOperations {
         return try await self.run(run).run
     }
 
+    private func checkCommandBound(_ session: any ZnodeSession) async throws {
+        guard let stat = try await session.exists(layout.commandQueue),
+            Int(stat.childCount) >= Self.maximumCommands
+        else { return }
+        context.refused(at: .commands)
+        throw OperationError(
+            .saturated,
+            code: "E2029",
+            "\(Self.maximumCommands) commands wait for the leader's verdict, as many as may; nothing was stored",
+            hint: "try again in a moment; `skyfire cluster status` shows whether there is a leader"
+        )
+    }
+
+    /// Refuses what would pin one more definition, where as many are pinned as may be.
+    func checkPinnedBound(_ session: any ZnodeSession) async throws {
+        guard let stat = try await session.exists(layout.pinned),
+            Int(stat.childCount) >= Self.maximumPinned
+        else { return }
+        context.refused(at: .pinned)
+        throw OperationError(
+            .saturated,
+            code: "E2030",
+            "\(Self.maximumPinned) replaced definitions are kept, as many as may be; nothing was stored",
+            hint: "try again in a moment: the leader removes those that no live run needs"
+        )
+    }
+
     /// Leaves a command in the leader's mailbox and waits for the verdict.
     func command(_ kind: CommandRequest.Kind, reason: String?) async throws(OperationError) {
         let current = try current()
@@ -273,6 +316,7 @@ extension NodeOperations {
         )
         let path = layout.command(request.id)
         let verdict: Verdict? = try await storing {
+            try await checkCommandBound(current.session)
             let data = RecordCoding.encode(CommandRecord(request: request))
             _ = try await current.session.create(path, data: data)
             return try await withDeadline(.seconds(15), time) {

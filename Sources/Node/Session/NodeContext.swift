@@ -22,6 +22,12 @@ final class NodeContext: Sendable {
         var clockOffset: Int64 = 0
         var isDraining = false
         var queueLength = 0
+        var refusals: [StoredBound: Int] = [:]
+    }
+
+    /// What the API refuses to store more of.
+    enum StoredBound: Hashable, Sendable {
+        case queue, commands, pinned
     }
 
     private let state = Mutex(State())
@@ -40,6 +46,10 @@ final class NodeContext: Sendable {
     func set(configuration: ClusterConfiguration) { state.withLock { $0.configuration = configuration } }
     func set(isDraining: Bool) { state.withLock { $0.isDraining = isDraining } }
     func set(queueLength: Int) { state.withLock { $0.queueLength = queueLength } }
+
+    /// How often each bound was the reason of a refusal.
+    var refusals: [StoredBound: Int] { state.withLock { $0.refusals } }
+    func refused(at bound: StoredBound) { state.withLock { $0.refusals[bound, default: 0] += 1 } }
 
     /// How far this machine's clock is ahead of the store's, in milliseconds.
     func set(clockOffset: Int64) { state.withLock { $0.clockOffset = clockOffset } }
@@ -61,4 +71,10 @@ extension NodeContext: FiringPermission {
             return nil
         }
     }
+
+    var queueRoom: Int {
+        state.withLock { max(0, $0.configuration.maximumQueueLength - $0.queueLength) }
+    }
+
+    func queued(_ count: Int) { state.withLock { $0.queueLength += count } }
 }

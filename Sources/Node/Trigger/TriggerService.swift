@@ -9,6 +9,10 @@ package import ZnodeStore
 package protocol FiringPermission: Sendable {
     /// Why nothing may be fired now, or `nil`.
     var firingHold: String? { get }
+    /// How many runs the queue takes before its bound, as far as this node knows.
+    var queueRoom: Int { get }
+    /// So many runs were queued since the queue's length was measured.
+    func queued(_ count: Int)
 }
 
 /// Fires the jobs that this node owns: watches its directory of definitions, sleeps until the soonest due time, and
@@ -18,7 +22,12 @@ package final class TriggerService: Sendable {
         var core = TriggerCore()
         /// The version of each job's `fired` znode, for the next T2.
         var marks: [JobName: (record: FiredRecord, version: Int32)] = [:]
+        /// Firings whose T2 is under way.
+        var underWay = 0
     }
+
+    /// The most firings whose T2 is under way at once; what else is due waits for the end of one.
+    private static let maximumUnderWay = 1_024
 
     private let worker: WorkerID
     private let session: any ZnodeSession
@@ -141,9 +150,9 @@ package final class TriggerService: Sendable {
     // MARK: Firing
 
     private func fireForever() async {
-        await withTaskGroup(of: Void.self) { group in
+        await withDiscardingTaskGroup { group in
             while !Task.isCancelled {
-                let wake = timers.withLock { $0.core.nextWake() }
+                let (wake, underWay) = timers.withLock { ($0.core.nextWake(), $0.underWay) }
                 let wait = wake.map { WallTime($0) - time.now() } ?? .max
                 if wait > 0 {
                     await changed.wait(upTo: .milliseconds(min(wait, 30_000)), sleep: time.sleep)
@@ -154,9 +163,25 @@ package final class TriggerService: Sendable {
                     guard await time.pause(.seconds(1)) else { return }
                     continue
                 }
+                // What is under way may fill the queue by one run each, or by more where a job was away.
+                let limit = min(256, min(Self.maximumUnderWay, permission.queueRoom) - underWay)
+                guard limit > 0 else {
+                    await changed.wait(upTo: .seconds(1), sleep: time.sleep)
+                    continue
+                }
                 let now = time.now().second
-                let firings = timers.withLock { $0.core.due(at: now, limit: 256) }
-                for firing in firings { group.addTask { await self.fire(firing) } }
+                let firings = timers.withLock { timers in
+                    let firings = timers.core.due(at: now, limit: limit)
+                    timers.underWay += firings.count
+                    return firings
+                }
+                for firing in firings {
+                    group.addTask {
+                        await self.fire(firing)
+                        self.timers.withLock { $0.underWay -= 1 }
+                        self.changed.notify()
+                    }
+                }
             }
         }
     }
@@ -190,11 +215,14 @@ package final class TriggerService: Sendable {
             do throws(StoreError) {
                 let results = try await lane.commit(operations)
                 guard case .set(let stat) = results[1] else { return }
+                permission.queued(operations.count - 2)
                 settle(firing, next, stat.version)
                 return
             } catch {
                 if error.isSessionOver { return }
                 if error.isRetriable || error.isOutcomeUnknown {
+                    // What is too busy at this moment is asked again a little later.
+                    if error.code == .throttled { guard await time.pause(.milliseconds(50)) else { return } }
                     guard await session.waitUntilConnected() else { return }
                     continue
                 }

@@ -1,6 +1,10 @@
 import HashTreeCollections
 
 extension LeaderCore {
+    /// The most bytes of the parameters of one run, with the defaults of its job. They go into its record, and from
+    /// there into one transaction with others.
+    package static var maximumParameterBytes: Int { 64 * 1024 }
+
     /// Turns queue entries into live runs, in order, as far as there are places.
     mutating func admitQueued(_ planning: inout Planning) {
         queueCursor = scan(queueOrder, from: queueCursor, &planning) { core, item, planning in
@@ -48,6 +52,10 @@ extension LeaderCore {
         let params: [String: String]
         do {
             params = try AssignmentBuilder.parameters(entry, definition, zone: known.job.zone)
+            let size = params.approximateSize
+            guard size <= Self.maximumParameterBytes else {
+                throw TemplateError(.unresolved, "the parameters have \(size) bytes, too many", offset: 0)
+            }
         } catch {
             suppress(entry, as: .failed, reason: "E3007 \(error)", &planning)
             return
@@ -61,6 +69,7 @@ extension LeaderCore {
         _ params: [String: String],
         _ planning: inout Planning
     ) {
+        guard runs.count < maximumLiveRuns else { return }
         let isStuck = planning.places.stuckJobs.contains(ObjectIdentifier(known.job))
         guard entry.carried != nil || !isStuck else { return }
         let definition = known.job.definition
@@ -160,5 +169,5 @@ extension LeaderCore {
 
 extension [String: String] {
     /// About how many bytes the entries take.
-    var approximateSize: Int { reduce(0) { $0 + $1.key.utf8.count + $1.value.utf8.count + 8 } }
+    package var approximateSize: Int { reduce(0) { $0 + $1.key.utf8.count + $1.value.utf8.count + 8 } }
 }

@@ -5,8 +5,7 @@ extension LeaderCore {
     package func explain(_ id: RunID, task: TaskID? = nil, now: WallTime) -> Explanation? {
         if let entry = queue[id] { return explainQueued(entry) }
         guard let run = runs[id] else { return nil }
-        var blockers: [Blocker] = []
-        if isPaused { blockers.append(Blocker(kind: "paused", message: "the cluster is paused")) }
+        var blockers = commonBlockers
         if run.state == .paused {
             let message = "the run is paused" + (run.reason.map { ": \($0)" } ?? "")
             blockers.append(Blocker(kind: "paused", message: message))
@@ -28,9 +27,27 @@ extension LeaderCore {
         return Explanation(run: id, state: run.state.rawValue, blockers: blockers)
     }
 
-    private func explainQueued(_ entry: QueueEntry) -> Explanation {
+    /// What holds all runs back.
+    private var commonBlockers: [Blocker] {
         var blockers: [Blocker] = []
         if isPaused { blockers.append(Blocker(kind: "paused", message: "the cluster is paused")) }
+        if isOutboxFull {
+            blockers.append(
+                Blocker(
+                    kind: "outbox",
+                    message:
+                        "the mirror is behind: as many final records wait for it as may, so nothing starts"
+                )
+            )
+        }
+        return blockers
+    }
+
+    private func explainQueued(_ entry: QueueEntry) -> Explanation {
+        var blockers = commonBlockers
+        if runs.count >= maximumLiveRuns {
+            blockers.append(Blocker(kind: "runs", message: "\(runs.count) runs live, as many as may at once"))
+        }
         guard let known = jobs[entry.run.job] else {
             if !isPaused { blockers.append(Blocker(kind: "queue", message: "its definition is being read")) }
             return Explanation(run: entry.run, state: RunState.queued.rawValue, blockers: blockers)

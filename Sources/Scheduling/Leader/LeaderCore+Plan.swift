@@ -19,7 +19,7 @@ extension LeaderCore {
         reclaimLost(&planning)
         repeatKills(&planning)
         passTimers(&planning)
-        if !isPaused {
+        if !isPaused, !isOutboxFull {
             placeReady(&planning)
             admitQueued(&planning)
         }

@@ -8,6 +8,8 @@ package struct LeaderSnapshot: Sendable {
         package var worker: WorkerID
         package var isStarted: Bool
         package var assignedAt: WallTime
+        /// `nil` where it has not started.
+        package var startedAt: WallTime?
         package var token: Int64
 
         package init(
@@ -15,12 +17,14 @@ package struct LeaderSnapshot: Sendable {
             worker: WorkerID,
             isStarted: Bool,
             assignedAt: WallTime,
+            startedAt: WallTime?,
             token: Int64
         ) {
             self.attempt = attempt
             self.worker = worker
             self.isStarted = isStarted
             self.assignedAt = assignedAt
+            self.startedAt = startedAt
             self.token = token
         }
     }
@@ -102,6 +106,10 @@ package struct LeaderCore: Sendable {
     package internal(set) var workers: TreeDictionary<WorkerID, WorkerState> = [:]
     package internal(set) var queue: TreeDictionary<RunID, QueueEntry> = [:]
     package internal(set) var isPaused = false
+    /// Whether the records that wait for the mirror are as many as may be: nothing is placed then.
+    package internal(set) var isOutboxFull = false
+    /// The most runs that live at once. While there are that many nothing is admitted.
+    package var maximumLiveRuns = defaultMaximumLiveRuns
     package internal(set) var graph = DependencyGraph()
     package internal(set) var isGraphComplete = false
 
@@ -171,7 +179,7 @@ package struct LeaderCore: Sendable {
                 run.units[unit].worker = assignment.worker.number
                 attempts[run.id, default: [:]][unit] = LiveAttempt(
                     assignedAt: assignment.assignedAt,
-                    startedAt: nil,
+                    startedAt: assignment.startedAt,
                     token: assignment.token
                 )
             }
@@ -197,6 +205,10 @@ package struct LeaderCore: Sendable {
             return run.units[unit].attempt == id.number && run.units[unit].state.hasLiveAttempt
         }
     }
+
+    package static var defaultMaximumLiveRuns: Int { 100_000 }
+    /// How many names of jobs that do not exist are remembered.
+    static var missingJobsLimit: Int { 10_000 }
 
     // MARK: Facts
 
@@ -281,10 +293,20 @@ package struct LeaderCore: Sendable {
         self.isPaused = isPaused
     }
 
+    package mutating func outboxFilled(_ isFull: Bool) {
+        isOutboxFull = isFull
+    }
+
     /// The answer to `LeaderLookup.job`; `nil` when there is no such job.
     package mutating func jobRead(_ name: JobName, _ job: KnownJob?) {
         jobs[name] = job
-        if job == nil { missingJobs.insert(name) } else { missingJobs.remove(name) }
+        if job == nil {
+            // What is forgotten here is read again when it is asked for.
+            if missingJobs.count >= Self.missingJobsLimit { missingJobs = [] }
+            missingJobs.insert(name)
+        } else {
+            missingJobs.remove(name)
+        }
     }
 
     /// The definition changed, moved or vanished: what was known of it is read again when it is needed.

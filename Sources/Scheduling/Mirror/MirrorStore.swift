@@ -79,6 +79,24 @@ package struct MirrorEvent: Hashable, Sendable {
     }
 }
 
+/// What a mirror's client has accepted and not done, and how much that may be.
+package struct MirrorBacklog: Hashable, Sendable {
+    package var commands: Int
+    package var commandLimit: Int
+    package var bytes: Int
+    package var byteLimit: Int
+    /// Calls that were refused for want of room.
+    package var refused: Int
+
+    package init(commands: Int, commandLimit: Int, bytes: Int, byteLimit: Int, refused: Int) {
+        self.commands = commands
+        self.commandLimit = commandLimit
+        self.bytes = bytes
+        self.byteLimit = byteLimit
+        self.refused = refused
+    }
+}
+
 /// The copy of status that the API reads: Redis in a cluster, SQLite in solo mode. No decision reads it.
 package protocol MirrorStore: Sendable {
     /// Writes batches in order. A record that is older than what is there for the same run, attempt or job is dropped.
@@ -96,5 +114,11 @@ package protocol MirrorStore: Sendable {
     func health() async -> String?
     /// A text that stays the same until the mirror is emptied.
     func incarnation() async throws(MirrorError) -> String
+    /// What waits to be sent; nil for a mirror in this process, which is called one after the other.
+    var backlog: MirrorBacklog? { get }
     func close() async
+}
+
+extension MirrorStore {
+    package var backlog: MirrorBacklog? { nil }
 }

@@ -38,7 +38,7 @@ struct CronExplain: ClientVerb {
     @Option(help: ArgumentHelp("How many times.", valueName: "n"))
     var count = 5
 
-    @Option(help: "The language of the words, en or zh.")
+    @Option(help: "The language of the words and notes, en or zh.")
     var lang = ScheduleLanguage.english
 
     @Option(help: ArgumentHelp("Where the clocks are put forward: next_valid or skip.", valueName: "rule"))
@@ -70,7 +70,8 @@ struct CronExplain: ClientVerb {
             preview = CronPreview(
                 expression: try CronExpression(text, seconds: seconds),
                 zone: try session.zones.zone(named: tz),
-                policy: policy
+                policy: policy,
+                language: lang
             )
         } catch {
             throw Self.failure(error)
@@ -88,13 +89,13 @@ struct CronExplain: ClientVerb {
         switch session.format {
         case .table, .wide:
             session.console.line(preview.expression.describe(in: lang))
-            session.console.line("zone \(preview.zone.name)")
+            session.console.line((lang == .chinese ? "时区 " : "zone ") + preview.zone.name)
             let local = TimeText(zone: preview.zone, now: session.now())
             for firing in firings {
                 let note = firing.note.map { "  \($0)" } ?? ""
                 session.console.line("  \(local.full(WallTime(firing.at)))\(note)")
             }
-            for note in notes { session.console.line("note: \(note)") }
+            for note in notes { session.console.line(lang == .chinese ? "注意：\(note)" : "note: \(note)") }
         case .json, .jsonl, .yaml:
             let words = ScheduleLanguage.allCases.map {
                 ($0.rawValue, JSONTree.string(preview.expression.describe(in: $0)))
@@ -122,67 +123,5 @@ struct CronExplain: ClientVerb {
             message += "\n    \(error.text)\n    \(blanks)^"
         }
         return ClientError(.invalidDefinition, message, hint: hint)
-    }
-}
-
-/// When an expression fires, and what the clocks of its zone do to it.
-struct CronPreview {
-    struct Firing {
-        var at: UnixTime
-        var note: String?
-    }
-
-    let expression: CronExpression
-    let zone: TimeZoneRules
-    let policy: DaylightSavingPolicy
-
-    private static let year: Int64 = 366 * 86_400
-
-    func firings(after start: UnixTime, count: Int) -> [Firing] {
-        Schedule.cron(expression, zone, policy).occurrences(after: start, through: .latest, limit: count).map
-        {
-            Firing(at: $0, note: note(at: $0))
-        }
-    }
-
-    /// What happens at the changes of the clocks in the next year.
-    func notes(after start: UnixTime) -> [String] {
-        var notes: [String] = []
-        var time = start
-        while notes.count < 6, let change = zone.nextTransition(after: time),
-            change.seconds - start.seconds <= Self.year
-        {
-            time = change
-            let before = zone.offset(at: change.adding(seconds: -1))
-            let after = zone.offset(at: change)
-            guard before != after else { continue }
-            notes.append(
-                "the clocks of \(zone.name) are put \(after > before ? "forward" : "back") by "
-                    + "\(TimeText.span(Int64(abs(after - before)) * 1000)), to \(change.rfc3339(in: zone))"
-            )
-            guard !expression.runsOnElapsedTime else { continue }
-            let window = Schedule.cron(expression, zone, policy).occurrences(
-                after: change.adding(seconds: -10_800),
-                through: change.adding(seconds: 10_800),
-                limit: 400
-            )
-            if let at = window.first(where: { note(at: $0) != nil }), let text = note(at: at) {
-                notes.append("then: \(at.rfc3339(in: zone)), \(text)")
-            }
-        }
-        if !notes.isEmpty, expression.runsOnElapsedTime {
-            notes.append("it runs on elapsed time, so that changes of the clocks do not touch it")
-        }
-        return notes
-    }
-
-    private func note(at time: UnixTime) -> String? {
-        expression.daylightSavingNote(at: time, zone: zone).map { note in
-            switch note {
-            case .movedOutOfGap(let wall): "\(wall) does not exist that day; it runs right after the gap"
-            case .firstOfTwo: "the clocks show this time twice that day; this is the first"
-            case .secondOfTwo: "the clocks show this time twice that day; this is the second"
-            }
-        }
     }
 }

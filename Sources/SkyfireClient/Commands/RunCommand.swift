@@ -15,16 +15,20 @@ struct WaitOptions: ParsableArguments, Sendable {
     }
 
     /// Prints the id of a run that was started, and stays with it as was asked for.
+    ///
+    /// Where a format was chosen the run's record is printed instead: once, as it is when this returns.
     func stay(with answer: APIAnswer, _ session: ClientSession) async throws {
         let run = try answer.tree()
         let id = run["id"]?.text ?? ""
-        if session.options.output == nil {
-            session.console.line(id)
-        } else {
-            session.one(run, Columns.runs(now: session.now()))
+        let isFormatted = session.options.output != nil
+        if !isFormatted { session.console.line(id) }
+        guard follow || wait else {
+            if isFormatted { session.one(run, Columns.runs(now: session.now())) }
+            return
         }
-        guard follow || wait else { return }
-        try await RunWaiting(session: session, run: id).untilOver(followsLogs: follow)
+        let (record, exit) = try await RunWaiting(session: session, run: id).untilOver(followsLogs: follow)
+        if isFormatted { session.one(record, Columns.runs(now: session.now())) }
+        if exit != .ok { throw ClientError.silent(exit) }
     }
 }
 

@@ -5,8 +5,8 @@ struct RunWaiting: Sendable {
 
     /// Waits for the end. Words about it go to stderr; with `followsLogs` the tasks' output goes to stdout.
     ///
-    /// - Throws: a silent `ClientError` with exit code 3 or 7 where the run did not succeed.
-    func untilOver(followsLogs: Bool) async throws {
+    /// - Returns: the record of the run that is over, and the exit code that tells of it.
+    func untilOver(followsLogs: Bool) async throws -> (record: JSONTree, exit: ClientExit) {
         let clock = ContinuousClock()
         let start = clock.now
         var patience = Patience(console: session.console, hasAnswered: true)
@@ -16,7 +16,8 @@ struct RunWaiting: Sendable {
         while true {
             let roundStart = clock.now
             do {
-                let record = try await session.api.get(APIPath("runs", run)).decode(RunRecord.self)
+                let answer = try await session.api.get(APIPath("runs", run))
+                let record = try answer.decode(RunRecord.self)
                 var wasQuiet = true
                 var isDrained = true
                 if followsLogs {
@@ -37,8 +38,7 @@ struct RunWaiting: Sendable {
                     let reason = record.reason.map { ": \($0)" } ?? ""
                     let span = TimeText.span(Int64((clock.now - start) / .milliseconds(1)))
                     session.console.note("\(run) \(record.state) after \(span) (\(record.progress))\(reason)")
-                    if exit != .ok { throw ClientError.silent(exit) }
-                    return
+                    return (try answer.tree(), exit)
                 }
                 // Look often while something happens, and never spend more than a fifth of the time on looking.
                 pause = wasQuiet ? min(pause * 3 / 2, .seconds(1)) : .milliseconds(100)

@@ -74,7 +74,8 @@ package struct TaskRecord: Hashable, Sendable, Decodable {
             var notes: [String] = []
             if let exitCode, exitCode != 0 || state != "succeeded" { notes.append("exit code \(exitCode)") }
             if let signal { notes.append("signal \(signal)") }
-            if let reason, !reason.isEmpty { notes.append(reason) }
+            // A reason that says nothing but the code is not told a second time.
+            if let reason, !reason.isEmpty, !notes.contains(reason) { notes.append(reason) }
             return notes.isEmpty ? state : "\(state) (\(notes.joined(separator: ", ")))"
         }
     }

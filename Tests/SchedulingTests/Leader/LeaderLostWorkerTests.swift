@@ -7,6 +7,37 @@ import Testing
 private let job = Jobs.name("hello")
 
 @Suite struct LeaderLostWorkerTests {
+    /// A node that was killed and started again reports what it finds started as lost, and knows no more of it.
+    @Test func attemptLostInARestartKeepsItsStart() {
+        for isNewTerm in [false, true] {
+            var cluster = ModelCluster(workers: 1)
+            cluster.define(Jobs.single("hello"))
+            cluster.enqueue(Jobs.name("hello"))
+            cluster.settle()
+            let attempt = cluster.live()[0]
+            cluster.pass(1_000)
+            let start = cluster.now
+            cluster.start(attempt)
+            cluster.settle()
+            cluster.pass(1_000)
+            cluster.settle()
+            #expect(cluster.store.reports.isEmpty, "the start was consumed")
+            if isNewTerm { cluster.newTerm() }
+            cluster.store.assignments[attempt] = nil
+            let name = "\(attempt.znodeName).lost"
+            cluster.store.reports[name] = Report(
+                attempt: attempt,
+                event: .ended(.lost),
+                endedAt: cluster.now,
+                bucket: 0,
+                znodeName: name
+            )
+            cluster.settle()
+            let view = cluster.store.finalAttempts.values.first { $0.state == "lost" }
+            #expect(view?.startedAt == start && view?.endedAt == cluster.now)
+        }
+    }
+
     private func admitted(workers: Int = 2) -> (ModelCluster, RunID) {
         var cluster = ModelCluster(workers: workers)
         cluster.define(Jobs.single("hello"))

@@ -225,6 +225,7 @@ struct ModelStore {
                     worker: assigned.worker,
                     isStarted: assigned.isStarted,
                     assignedAt: assigned.assignedAt,
+                    startedAt: assigned.startedAt,
                     token: assigned.token
                 )
             },

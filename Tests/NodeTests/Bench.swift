@@ -1,0 +1,76 @@
+import Coordination
+import Logging
+import Node
+import Scheduling
+import Synchronization
+import Testing
+import ZnodeStore
+
+/// A cluster's tree in an embedded store, and what services of a node work with there.
+struct Bench: Sendable {
+    let session: any ZnodeSession
+    let other: any ZnodeSession
+    let layout: ZnodeLayout
+    let clock: SettableClock
+    let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+
+    init() async throws {
+        let store = EmbeddedStore()
+        session = try await store.openSession()
+        other = try await store.openSession()
+        layout = ZnodeLayout(root: try ZnodePath("/root"))
+        clock = SettableClock()
+        _ = try await ClusterSetup(session: session, layout: layout).prepare(newID: "bench")
+    }
+
+    /// Runs a service beside the body, and ends it with the body.
+    func with(
+        _ service: @escaping @Sendable () async throws -> Void,
+        _ body: () async throws -> Void
+    ) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                do {
+                    try await service()
+                } catch is CancellationError {
+                    // The body is over.
+                }
+            }
+            try await body()
+            group.cancelAll()
+        }
+        await session.close()
+        await other.close()
+    }
+
+    /// Looks again and again until a condition holds.
+    func eventually(_ what: String, _ holds: () async throws -> Bool) async throws {
+        let start = ContinuousClock.now
+        while try await !holds() {
+            try #require(ContinuousClock.now - start < .seconds(20), "\(what)")
+            try await Task.sleep(for: .milliseconds(5))
+        }
+    }
+
+    /// Names below a directory of the tree, sorted.
+    func names(_ directory: ZnodePath) async throws -> [String] {
+        try await other.children(directory).sorted()
+    }
+}
+
+/// The machine's clocks, with the wall clock set forward by as much as the test says, and naps of 20 ms at most.
+final class SettableClock: Sendable {
+    private let offset = Atomic<Int64>(0)
+
+    func forward(milliseconds: Int64) { offset.add(milliseconds, ordering: .relaxed) }
+
+    var time: NodeTime {
+        let system = NodeTime.system
+        return NodeTime(
+            now: { system.now() + self.offset.load(ordering: .relaxed) },
+            instant: { system.instant() + .milliseconds(self.offset.load(ordering: .relaxed)) },
+            sleep: { try await system.sleep(min($0, .milliseconds(20))) },
+            draw: system.draw
+        )
+    }
+}

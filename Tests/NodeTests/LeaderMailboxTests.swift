@@ -1,0 +1,85 @@
+import Coordination
+import Cron
+import Mirror
+import Node
+import Scheduling
+import Testing
+import ZnodeStore
+
+@Suite(.timeLimit(.minutes(1))) struct LeaderMailboxTests {
+    private static func leader(_ bench: Bench, _ session: any ZnodeSession) throws -> LeaderService {
+        LeaderService(
+            identity: MasterRecord(worker: WorkerID(number: 1), address: "127.0.0.1:1", incarnation: "i"),
+            clusterID: "bench",
+            session: session,
+            layout: bench.layout,
+            zones: TimeZoneDatabase(),
+            mirror: try SQLiteMirror(path: nil, logger: bench.logger),
+            time: bench.clock.time,
+            logger: bench.logger
+        )
+    }
+
+    /// An entry of a job that does not exist: the leader makes a record of it and consumes it, without any worker.
+    private static func entry(_ bench: Bench) throws -> (path: ZnodePath, data: [UInt8]) {
+        let run = RunID(job: try JobName("nobody"), logicalTime: UnixTime(seconds: 1_800_000_000))
+        let entry = QueueEntry(
+            run: run,
+            jobVersion: 1,
+            cause: .schedule,
+            priority: 50,
+            queuedAt: WallTime(milliseconds: 1_800_000_000_000),
+            traceID: "t"
+        )
+        return (bench.layout.queueEntry(run), RecordCoding.encode(entry))
+    }
+
+    @Test func entryCreatedAgainBetweenTwoListsIsSeen() async throws {
+        let bench = try await Bench()
+        let (path, data) = try Self.entry(bench)
+        let session = HeldListSession(
+            bench.session,
+            holding: bench.layout.jobQueue,
+            afterSeeing: String(path.name)
+        )
+        let leader = try Self.leader(bench, session)
+        try await bench.with({ try await leader.run() }) {
+            _ = try await bench.other.create(path, data: data)
+            // The leader consumes it, and is kept from looking at the queue again.
+            try await bench.eventually("the entry is consumed") {
+                try await bench.other.exists(path) == nil && session.isHolding
+            }
+            _ = try await bench.other.create(path, data: data)
+            session.open()
+            try await bench.eventually("its successor is consumed") {
+                try await bench.other.exists(path) == nil
+            }
+            // And once more, without anything held back.
+            _ = try await bench.other.create(path, data: data)
+            try await bench.eventually("the third is consumed") { try await bench.other.exists(path) == nil }
+        }
+    }
+
+    @Test func commandThatNobodyWaitsForIsSweptByAge() async throws {
+        let bench = try await Bench()
+        let path = bench.layout.command("left")
+        let verdict = Verdict(isAccepted: true, message: "done")
+        let leader = try Self.leader(bench, bench.session)
+        try await bench.with({ try await leader.run() }) {
+            try await bench.eventually("a leader") { leader.isLeading }
+            _ = try await bench.other.create(
+                path,
+                data: RecordCoding.encode(CommandRecord(request: nil, verdict: verdict))
+            )
+            bench.clock.forward(milliseconds: 9 * 60_000)
+            // Two beats of the leader later it has been looked at.
+            let start = try await bench.other.get(bench.layout.clusterStatus).stat.version
+            try await bench.eventually("beats") {
+                try await bench.other.get(bench.layout.clusterStatus).stat.version >= start + 3
+            }
+            #expect(try await bench.other.exists(path) != nil)
+            bench.clock.forward(milliseconds: 2 * 60_000)
+            try await bench.eventually("it is swept") { try await bench.other.exists(path) == nil }
+        }
+    }
+}

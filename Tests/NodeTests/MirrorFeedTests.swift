@@ -1,0 +1,110 @@
+import Coordination
+import Node
+import Scheduling
+import Synchronization
+import Testing
+
+@Suite(.timeLimit(.minutes(1))) struct MirrorFeedTests {
+    /// A mirror that takes nothing until it is told to.
+    private final class ClosedMirror: MirrorStore {
+        private let isOpen = Mutex(false)
+        let written = Mutex<[MirrorBatch]>([])
+
+        func open() { isOpen.withLock { $0 = true } }
+
+        func write(_ batches: [MirrorBatch]) async throws(MirrorError) {
+            guard isOpen.withLock({ $0 }) else { throw MirrorError("closed") }
+            written.withLock { $0 += batches }
+        }
+
+        func run(_ id: RunID) async throws(MirrorError) -> MirroredRun? { nil }
+        func attempts(of run: RunID) async throws(MirrorError) -> [AttemptView] { [] }
+        func runs(_ query: RunQuery) async throws(MirrorError) -> Page<RunView> {
+            Page(items: [], nextCursor: nil)
+        }
+        func job(_ name: JobName) async throws(MirrorError) -> JobView? { nil }
+        func jobs(prefix: String?, cursor: String?, limit: Int) async throws(MirrorError) -> Page<JobView> {
+            Page(items: [], nextCursor: nil)
+        }
+        func events(after id: String?) -> AsyncStream<MirrorEvent> { AsyncStream { $0.finish() } }
+        func health() async -> String? { nil }
+        func incarnation() async throws(MirrorError) -> String { "one" }
+        func close() async {}
+    }
+
+    private static func job(_ number: Int) throws -> MirrorRecord {
+        let name = try JobName("job\(number)")
+        return .job(
+            JobView(
+                name: name,
+                version: 1,
+                worker: WorkerID(number: 1),
+                createdAt: WallTime(milliseconds: 0),
+                definition: JobDefinition(name: name, tasks: [])
+            )
+        )
+    }
+
+    private static func final(_ commit: Int, bytes: Int) throws -> MirrorFeed.Final {
+        let version = MirrorVersion(term: 1, commit: commit)
+        return .init(
+            batch: MirrorBatch(version: version, records: [.jobDeleted(try JobName("gone\(commit)"))]),
+            bytes: bytes
+        )
+    }
+
+    @Test func outboxFillsToItsBoundAndEmptiesAgain() async throws {
+        let bench = try await Bench()
+        let mirror = ClosedMirror()
+        let feed = MirrorFeed(
+            mirror: mirror,
+            time: bench.clock.time,
+            logger: bench.logger,
+            outboxLimit: 1_000
+        )
+        try await bench.with({ await feed.run(onRecovered: {}) }) {
+            feed.add(final: try Self.final(1, bytes: 600))
+            #expect(!feed.isOutboxFull)
+            feed.add(final: try Self.final(2, bytes: 400))
+            #expect(feed.isOutboxFull)
+            #expect(feed.figures.outboxBytes == 1_000 && feed.figures.outboxLimit == 1_000)
+            try await bench.eventually("it is said why") { feed.error != nil }
+            mirror.open()
+            try await bench.eventually("both are written") { feed.hasSettled && feed.error == nil }
+            // What the mirror has just taken may be lost with its machine: it counts for a while.
+            #expect(feed.isOutboxFull && feed.takeSettled().isEmpty)
+            bench.clock.forward(milliseconds: 4_000)
+            let settled = feed.takeSettled()
+            #expect(settled.map(\.version.commit) == [1, 2])
+            #expect(!feed.isOutboxFull && feed.figures.outboxBytes == 0)
+            // A commit that was to delete them and was rejected leaves all as it was.
+            feed.putBack(settled)
+            #expect(feed.isOutboxFull)
+            #expect(feed.takeSettled().map(\.version.commit) == [1, 2])
+            #expect(feed.figures.outboxBytes == 0 && !feed.hasSettled)
+        }
+    }
+
+    @Test func jobsBeyondTheBoundAreLeftOutUntilThereIsRoom() async throws {
+        let bench = try await Bench()
+        let mirror = ClosedMirror()
+        let feed = MirrorFeed(mirror: mirror, time: bench.clock.time, logger: bench.logger, jobLimit: 4)
+        let version = MirrorVersion(term: 1, commit: 1)
+        try await bench.with({ await feed.run(onRecovered: {}) }) {
+            for number in 0..<6 { feed.add(live: [try Self.job(number)], version: version) }
+            #expect(feed.figures.waitingJobs == 4 && feed.figures.refusedJobs == 2)
+            // What waits already is replaced by what is newer, and what says that a job is gone is never left out.
+            feed.add(live: [try Self.job(0), .jobDeleted(try JobName("job9"))], version: version)
+            #expect(feed.figures.waitingJobs == 5 && feed.figures.refusedJobs == 2)
+            #expect(!feed.hasRoomForJobs && !feed.takeLeftOutJobs())
+            mirror.open()
+            try await bench.eventually("all are written") {
+                feed.figures.liveRecords == 0 && feed.error == nil
+            }
+            #expect(feed.hasRoomForJobs)
+            #expect(feed.takeLeftOutJobs())
+            #expect(!feed.takeLeftOutJobs(), "said once")
+            #expect(mirror.written.withLock { $0.flatMap(\.records).count } == 5)
+        }
+    }
+}
