@@ -6,8 +6,8 @@ import re
 
 from basics import Failed, RecordFile, read_file, run, wait_until, write_file
 from proxy import Proxy
-from servers import Redis, faketime_environment
-from spaces import Program
+from servers import Redis
+from spaces import Clock, Program
 from wire import ZooKeeperReader
 
 SESSION_MS = 4000
@@ -39,7 +39,7 @@ class Node(Program):
         self.launch(
             self._command + ["--http", f"{self.space.address}:{PORT}", "--data", self.data],
             output=self._ready,
-            environment=faketime_environment(self.clock) if self.clock else None,
+            environment=self.clock.environment if self.clock else None,
         )
 
     def wait_ready(self, within=60):
@@ -68,7 +68,7 @@ class Node(Program):
     def set_clock(self, offset_seconds):
         if self.clock is None:
             raise Failed(f"{self.name} was not started with a clock of its own")
-        write_file(self.clock, f"{offset_seconds:+d}\n")
+        self.clock.step(offset_seconds)
 
     def runner_pids(self):
         """The runner processes on this machine."""
@@ -113,8 +113,9 @@ class Cluster:
         ]
         node = Node(number, lane.nodes[number - 1], directory, command)
         if clocks:
-            node.clock = os.path.join(directory, "clock")
-            node.set_clock(world.clock_offset)
+            node.clock = Clock(world.clock_library, os.path.join(directory, "clock"))
+        else:
+            node.clock = world.clock
         if disk_megabytes:
             os.makedirs(node.data, exist_ok=True)
             run(["mount", "-t", "tmpfs", "-o", f"size={disk_megabytes}m", "disk", node.data])

@@ -11,23 +11,6 @@ from spaces import Program
 JAR = "/usr/share/java/zookeeper.jar"
 LOG_BINDING = "/usr/share/java/slf4j-simple.jar"
 TICK_MS = 500
-FAKETIME = "libfaketimeMT.so.1"
-
-
-def faketime_library():
-    for top in ("/usr/lib/x86_64-linux-gnu/faketime", "/usr/lib/aarch64-linux-gnu/faketime", "/usr/lib/faketime"):
-        path = os.path.join(top, FAKETIME)
-        if os.path.exists(path):
-            return path
-    raise Failed(f"{FAKETIME} is missing: install the package faketime")
-
-
-def faketime_environment(clock_file):
-    """Makes a program read its wall clock's offset from a file; monotonic clocks stay what they are."""
-    return {
-        "LD_PRELOAD": faketime_library(), "FAKETIME_TIMESTAMP_FILE": clock_file, "FAKETIME_NO_CACHE": "1",
-        "FAKETIME_DONT_FAKE_MONOTONIC": "1", "FAKETIME_DISABLE_SHM": "1",
-    }
 
 
 class ZooKeeper(Program):
@@ -60,7 +43,7 @@ class ZooKeeper(Program):
                 "-cp", path, "org.apache.zookeeper.server.quorum.QuorumPeerMain",
                 os.path.join(self.directory, "zoo.cfg"),
             ],
-            environment=faketime_environment(self.clock) if self.clock else None,
+            environment=self.clock.environment if self.clock else None,
         )
 
     def ask(self, word):

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import struct
 import subprocess
 import time
 
@@ -203,6 +204,22 @@ class Program:
         with open(self.log, "rb") as file:
             text = file.read()[-20_000:].decode(errors="replace")
         return "\n".join(text.splitlines()[-lines:])
+
+
+class Clock:
+    """A wall clock that programs started with its environment look at, and that can be stepped."""
+
+    def __init__(self, library, path, offset_seconds=0):
+        self._path = path
+        with open(path, "wb") as file:
+            file.write(struct.pack("=q", 0))
+        self.environment = {"LD_PRELOAD": library, "FAULT_CLOCK": path}
+        self.step(offset_seconds)
+
+    def step(self, offset_seconds):
+        """Sets the offset from this machine's clock. In place: programs have the file mapped."""
+        with open(self._path, "r+b") as file:
+            file.write(struct.pack("=q", offset_seconds * 1_000_000_000))
 
 
 def state_of(pid):

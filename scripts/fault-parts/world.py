@@ -5,7 +5,7 @@ import shutil
 
 from basics import PROGRAMS, run
 from servers import Ensemble
-from spaces import Space, make_hub
+from spaces import Clock, Space, make_hub
 
 NODES_PER_LANE = 5
 SERVERS = 3
@@ -31,6 +31,8 @@ class Site:
         self.lanes = [Lane(number) for number in range(1, options.lanes + 1)]
         self.probe = os.path.join(directory, "probe")
         run(["gcc", "-O2", "-static", "-o", self.probe, os.path.join(PROGRAMS, "probe.c")])
+        self.clock_library = os.path.join(directory, "clock.so")
+        run(["gcc", "-O2", "-shared", "-fPIC", "-o", self.clock_library, os.path.join(PROGRAMS, "clock.c")])
         self._worlds = 0
 
     def world(self, clock_offset=None):
@@ -49,13 +51,12 @@ class World:
         self.skyfire = site.options.bin
         self.history = site.options.history_bin
         self.probe = site.probe
+        self.clock_library = site.clock_library
         self.clock_offset = clock_offset or 0
-        clock = None
+        self.clock = None
         if clock_offset is not None:
-            clock = os.path.join(directory, "clock")
-            with open(clock, "w", encoding="utf-8") as file:
-                file.write(f"{clock_offset:+d}\n")
-        self.ensemble = Ensemble(directory, spaces, clock)
+            self.clock = Clock(site.clock_library, os.path.join(directory, "clock"), clock_offset)
+        self.ensemble = Ensemble(directory, spaces, self.clock)
         self.ensemble.start()
 
     @property
