@@ -159,7 +159,11 @@ package final class LeaderService: Sendable {
             group.addTask { await feed.run(onRecovered: { inbox.post(.projectAgain) }) }
             group.addTask { await self.beat(inbox) }
             group.addTask { await self.watchMirror(inbox, catalog) }
-            defer { group.cancelAll() }
+            defer {
+                // Before the group is waited for: its tasks may wait for answers of the inbox.
+                inbox.close()
+                group.cancelAll()
+            }
             try await loop.run(&group)
         }
     }
