@@ -115,6 +115,11 @@ class Client:
         if answer.kind != OK and answer.status != 404:
             raise Failed(f"{job} was not deleted: {answer}")
 
+    def cancel(self, run, within=90):
+        """Asks to end a run. A run that is over refuses, which is an answer too."""
+        path = f"/v1/runs/{urllib.parse.quote(run, safe='')}:cancel"
+        return self.insist(within, "cancel", {"run": run, "reason": "a test"}, "POST", path, {"reason": "a test"})
+
     def run_view(self, run, node=None):
         answer = self.call("read_run", {"run": run}, "GET", f"/v1/runs/{urllib.parse.quote(run, safe='')}", node=node)
         return answer.body if answer.kind == OK else None

@@ -4,10 +4,10 @@ import json
 import os
 import re
 
-from basics import Failed, RecordFile, read_file, run, wait_until, write_file
+from basics import Failed, RecordFile, read_file, wait_until, write_file
 from proxy import Proxy
 from servers import Redis
-from spaces import Clock, Program
+from spaces import Clock, Disk, Program
 from wire import ZooKeeperReader
 
 SESSION_MS = 4000
@@ -24,6 +24,7 @@ class Node(Program):
         self.worker = None
         self.is_meant_to_run = False
         self.clock = None
+        self.disk = None
         self.starts = 0
         self._command = command
         self._ready = os.path.join(directory, "ready")
@@ -83,7 +84,7 @@ class Node(Program):
 class Cluster:
     """Nodes, their root, their mirror and what is recorded of them."""
 
-    def __init__(self, world, lane, name, count=3, proxied=True, clocks=False, disks=None, session_ms=SESSION_MS):
+    def __init__(self, world, lane, name, count=3, proxied=True, clocks=False, disks=False, session_ms=SESSION_MS):
         self.name = name
         self.root = "/" + re.sub(r"[^A-Za-z0-9]+", "-", name)
         self.ensemble = world.ensemble
@@ -95,14 +96,13 @@ class Cluster:
         self.proxy = Proxy(self.ensemble.addresses) if proxied else None
         self.probes = os.path.join(self.directory, "probes.ndjson")
         self.faults = RecordFile(os.path.join(self.directory, "faults.ndjson"))
-        self.mounts = []
         self.nodes = []
         self.probe = world.probe
         for number in range(1, count + 1):
-            self.nodes.append(self._node(number, lane, world, clocks, (disks or {}).get(number)))
+            self.nodes.append(self._node(number, lane, world, clocks, disks))
         write_file(self.probes, "")
 
-    def _node(self, number, lane, world, clocks, disk_megabytes):
+    def _node(self, number, lane, world, clocks, disks):
         name = f"node-{number}"
         connect = self.proxy.connect_string(name) if self.proxy else self.ensemble.connect_string
         directory = os.path.join(self.directory, name)
@@ -116,10 +116,8 @@ class Cluster:
             node.clock = Clock(world.clock_library, os.path.join(directory, "clock"))
         else:
             node.clock = world.clock
-        if disk_megabytes:
-            os.makedirs(node.data, exist_ok=True)
-            run(["mount", "-t", "tmpfs", "-o", f"size={disk_megabytes}m", "disk", node.data])
-            self.mounts.append(node.data)
+        if disks:
+            node.disk = Disk(node.data)
         return node
 
     # --- life --------------------------------------------------------------------------------------------------------
@@ -143,8 +141,9 @@ class Cluster:
             self.proxy.close()
         self.tree.close()
         self.faults.close()
-        for path in self.mounts:
-            run(["umount", "--lazy", path])
+        for node in self.nodes:
+            if node.disk:
+                node.disk.end(keep=True)
 
     def mark(self, fault, phase="once", target="", **details):
         """A line of the fault log."""

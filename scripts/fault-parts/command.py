@@ -17,9 +17,6 @@ from long_scenes import long_scenes
 from scene import Cell
 from world import Site
 
-# An ensemble is made anew after so many scenarios: the checker reads its whole log each time.
-SCENES_PER_WORLD = 12
-
 
 def parse(description, arguments):
     parser = argparse.ArgumentParser(usage=argparse.SUPPRESS, add_help=False)
@@ -28,7 +25,7 @@ def parse(description, arguments):
         parser.add_argument(flag, action="store_true")
     parser.add_argument("-h", dest="help", action="store_true")
     parser.add_argument("--seed", type=int)
-    parser.add_argument("--lanes", type=int, default=3)
+    parser.add_argument("--lanes", type=int, default=4)
     parser.add_argument("--hours", type=float, default=1.0)
     parser.add_argument("--minutes", type=float)
     parser.add_argument("--count", type=int, default=50)
@@ -118,12 +115,9 @@ def play(scenes, options):
     results = Results()
     try:
         site = Site(directory, options)
-        shared = [scene for scene in scenes if scene.clock_offset is None]
-        for first in range(0, len(shared), SCENES_PER_WORLD):
-            play_in_world(site, shared[first:first + SCENES_PER_WORLD], options, results)
-        for scene in scenes:
-            if scene.clock_offset is not None:
-                play_in_world(site, [scene], options, results, scene.clock_offset)
+        play_side_by_side(site.lanes, [scene for scene in scenes if not scene.is_alone], options, results)
+        play_side_by_side(site.lanes[:1], [scene for scene in scenes if scene.is_alone], options, results)
+        site.end()
     except Failed as failure:
         say(f"error: {failure}")
         results.failed += 1
@@ -157,29 +151,22 @@ class Results:
                 self.failed += 1
 
 
-def play_in_world(site, scenes, options, results, clock_offset=None):
-    """Plays scenarios on one ensemble: side by side, then those that strike the ensemble, one by one."""
-    world = site.world(clock_offset)
-    failed_before = results.failed
-    try:
-        waiting = [scene for scene in scenes if not scene.is_alone]
-        lock = threading.Lock()
+def play_side_by_side(lanes, scenes, options, results):
+    """Plays scenarios, one at a time on each lane."""
+    waiting = list(scenes)
+    lock = threading.Lock()
 
-        def take():
-            with lock:
-                return waiting.pop(0) if waiting else None
+    def take():
+        with lock:
+            return waiting.pop(0) if waiting else None
 
-        def work(lane):
-            while scene := take():
-                results.add(scene.run(world, lane, options))
+    def work(lane):
+        while scene := take():
+            results.add(scene.run(lane, options))
+        lane.end()
 
-        threads = [threading.Thread(target=work, args=(lane,), daemon=True) for lane in site.lanes]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        for scene in scenes:
-            if scene.is_alone:
-                results.add(scene.run(world, site.lanes[0], options))
-    finally:
-        world.end(keep=options.keep or results.failed > failed_before)
+    threads = [threading.Thread(target=work, args=(lane,), daemon=True) for lane in lanes]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()

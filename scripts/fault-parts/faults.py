@@ -1,7 +1,7 @@
 """What can go wrong, each as: strike, last for a while, heal. The durations are multiples of the session's timeout."""
 
-import errno
 import os
+import time
 
 from basics import Failed, wait_until
 from proxy import DROP, Rule
@@ -17,8 +17,6 @@ class Fault:
     """A kind of fault. A subclass says whom it strikes and what it does."""
 
     role = WORKER
-    #: Strikes what all clusters share: nothing else runs meanwhile.
-    is_alone = False
     #: Options of the cluster that it needs.
     cluster = {}
     #: How many terms it costs at least.
@@ -138,7 +136,7 @@ class CutWorker(Fault):
 class CutLeader(Fault):
     """The leader is alone with one ZooKeeper server, which goes on answering reads for a while."""
 
-    role, terms, is_alone = LEADER, 1, True
+    role, terms = LEADER, 1
 
     def strike(self, scene):
         servers = scene.cluster.ensemble.servers
@@ -194,6 +192,8 @@ class Expire(Fault):
 
     def strike(self, scene):
         for node in scene.cluster.nodes:
+            if not node.is_running:
+                continue
             link = scene.cluster.proxy.link(node.name)
             before = link.session
             steal_session(scene.cluster.ensemble.addresses, before, link.password)
@@ -201,11 +201,13 @@ class Expire(Fault):
 
     def last(self, scene):
         for node in scene.cluster.nodes:
+            if not node.is_running:
+                continue
             wait_until(f"{node.name} is registered again", lambda: scene.cluster.is_registered(node), within=20)
 
 
 class KillZooKeeperLeader(Fault):
-    role, is_alone = NOBODY, True
+    role = NOBODY
 
     def strike(self, scene):
         self._server = scene.cluster.ensemble.leader
@@ -222,7 +224,7 @@ class KillZooKeeperLeader(Fault):
 class RollZooKeeper(Fault):
     """Each server in turn is killed and started again."""
 
-    role, is_alone = NOBODY, True
+    role = NOBODY
 
     def strike(self, scene):
         for server in scene.cluster.ensemble.servers:
@@ -237,7 +239,7 @@ class RollZooKeeper(Fault):
 class QuorumLoss(Fault):
     """Two of three servers are gone for three timeouts. Nobody's session expires meanwhile."""
 
-    role, is_alone = NOBODY, True
+    role = NOBODY
 
     def __init__(self, seconds=None):
         self._seconds = seconds
@@ -257,7 +259,7 @@ class QuorumLoss(Fault):
 class SlowZooKeeper(Fault):
     """The leading server stands still for three seconds, as with a slow disk."""
 
-    role, is_alone = NOBODY, True
+    role = NOBODY
 
     def strike(self, scene):
         self._server = scene.cluster.ensemble.leader
@@ -292,23 +294,34 @@ class Clock(Fault):
 class DiskFull(Fault):
     """The file system with a worker's data directory is full."""
 
-    cluster = {"disks": {number: 48 for number in range(1, 6)}}
+    cluster = {"disks": True}
 
     def strike(self, scene):
-        self._ballast = os.path.join(scene.node.data, "ballast")
-        with open(self._ballast, "wb", buffering=0) as file:
-            try:
-                while True:
-                    file.write(b"\0" * 65536)
-            except OSError as error:
-                if error.errno != errno.ENOSPC:
-                    raise
+        scene.node.disk.fill()
 
     def last(self, scene):
         hold(2 * scene.timeout)
 
     def heal(self, scene):
-        os.remove(self._ballast)
+        scene.node.disk.free()
+
+
+class ZooKeeperDiskFull(Fault):
+    """The file system with one server's data is full: the server ends, and is started again once there is room."""
+
+    role = NOBODY
+
+    def strike(self, scene):
+        self._server = scene.cluster.ensemble.leader
+        self._server.disk.fill()
+
+    def last(self, scene):
+        wait_until("the server without room has ended", lambda: not self._server.is_running, within=30)
+        scene.cluster.ensemble.wait()
+
+    def heal(self, scene):
+        self._server.disk.free()
+        scene.cluster.ensemble.start()
 
 
 class RedisFault(Fault):
@@ -342,8 +355,8 @@ class RedisKill(RedisFault):
 
 class RedisFlush(RedisFault):
     def strike(self, scene):
-        scene.history_was_emptied = True
         self.ask(scene, "FLUSHALL")
+        scene.emptied_at = time.monotonic()
 
     def last(self, scene):
         hold(1)
@@ -399,6 +412,7 @@ FAULTS = {
     "zookeeper-kill": KillZooKeeperLeader,
     "zookeeper-roll": RollZooKeeper,
     "zookeeper-slow": SlowZooKeeper,
+    "zookeeper-full": ZooKeeperDiskFull,
     "quorum-loss": QuorumLoss,
     "clock-forward": lambda: Clock(3600),
     "clock-back": lambda: Clock(-3600),
@@ -429,6 +443,7 @@ expire:          submit fire admit assign start running finish successors reclai
 zookeeper-kill:  submit fire admit assign start running finish successors reclaim idle
 zookeeper-roll:  submit fire admit assign start *running finish successors reclaim idle
 zookeeper-slow:  running
+zookeeper-full:  fire running idle
 quorum-loss:     submit *fire admit assign start running finish successors reclaim idle
 clock-forward:   *fire admit running finish
 clock-back:      fire admit running finish

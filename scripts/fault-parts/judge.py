@@ -31,7 +31,7 @@ class Verdict:
         for verdict in (RED, GREEN, OPEN):
             names = self.having(verdict)
             if names:
-                parts.append(f"{verdict}: {' '.join(names)}")
+                parts.append(f"{len(names)} {verdict}" if verdict == GREEN else f"{verdict}: {' '.join(names)}")
         return "; ".join(parts)
 
 
@@ -80,13 +80,11 @@ def judge(world, cluster, client_log, samples=None, bounds=None, mirror=True):
 
 def read_verdict(text):
     """Reads the checker's JSON."""
-    found = json.loads(text)
-    entries = found["invariants"]
     invariants, witnesses = {}, []
-    for entry in entries:
-        verdict = entry["verdict"]
-        invariants[entry["invariant"]] = verdict
-        if verdict == RED:
-            for witness in entry.get("violations", [])[:3]:
-                witnesses.append(f"{entry['invariant']}: {json.dumps(witness, ensure_ascii=False)[:1500]}")
+    for entry in json.loads(text):
+        invariants[entry["id"]] = entry["verdict"]
+        if entry["verdict"] == RED:
+            for finding in entry["findings"][:3]:
+                witness = "".join(f"\n    {line[:400]}" for line in finding["witness"][:6])
+                witnesses.append(f"{entry['id']} {finding['what']}{witness}")
     return Verdict(invariants, "\n".join(witnesses))

@@ -17,6 +17,7 @@ ALL_TASKS = 10_000
 class TenThousand(Scene):
     """kill -9 of the leader, then of each worker in turn, under 10,000 tasks, half of them exclusive."""
 
+    is_alone = True
     cluster_options = {"count": 4, "proxied": False}
     runs, width = 10, ALL_TASKS // 10
 
@@ -129,7 +130,6 @@ class StopShared(StopExclusive):
 class QuorumLossLong(Scene):
     """The whole ensemble is stopped for minutes: everything resumes, and only exclusive tasks were killed."""
 
-    is_alone = True
     cluster_options = {"proxied": False}
 
     def play(self):
@@ -187,6 +187,7 @@ class QuorumLossLong(Scene):
 class LeaderKills(Scene):
     """Many leader kills in a row: one term each, and how long a takeover takes."""
 
+    is_alone = True
     cluster_options = {"count": 5, "proxied": False}
 
     def play(self):

@@ -20,7 +20,7 @@ QUIET_S = 90
 class Scene:
     """What a scenario works with. Subclasses say what happens in `play`."""
 
-    #: Strikes what all clusters share: nothing else runs meanwhile.
+    #: Measures times: nothing else runs meanwhile.
     is_alone = False
     #: In the smoke set.
     is_smoke = False
@@ -36,24 +36,24 @@ class Scene:
         self.node = None
         self.notes = []
         self.problems = []
-        self.history_was_emptied = False
+        self.emptied_at = None
         self.world = self.cluster = self.client = self.workload = self.random = None
         self.term_before = 0
         self.options = None
 
     # --- life --------------------------------------------------------------------------------------------------------
 
-    def run(self, world, lane, options):
+    def run(self, lane, options):
         """Plays the scenario; returns whether everything held. Always says so in one line."""
         begun = time.monotonic()
         self.options = options
         verdict = None
         try:
-            self._open(world, lane, options.seed)
+            self._open(lane, options.seed)
             self.play()
             self._settle()
-            verdict = judge(world, self.cluster, self.client_log, samples=self.samples(),
-                            mirror=not self.history_was_emptied)
+            verdict = judge(self.world, self.cluster, self.client_log, samples=self.samples(),
+                            mirror=self.emptied_at is None)
             if not verdict.is_green:
                 self.problems.append(f"the checker is not green\n{verdict.text}")
         except Failed as failure:
@@ -62,6 +62,8 @@ class Scene:
             self.problems.append(traceback.format_exc())
         finally:
             self._close()
+        if self.problems:
+            lane.is_spoilt = True
         self._tell(time.monotonic() - begun, verdict)
         return not self.problems
 
@@ -71,8 +73,8 @@ class Scene:
     def samples(self):
         return None
 
-    def _open(self, world, lane, seed):
-        self.world = world
+    def _open(self, lane, seed):
+        world = self.world = lane.world(self.clock_offset)
         self.random = random.Random(f"{seed}/{self.name}")
         self.cluster = Cluster(world, lane, self.name, **self.cluster_options)
         self.client_log = os.path.join(self.cluster.directory, "client.ndjson")
@@ -105,7 +107,7 @@ class Scene:
     def _outcome(self, node):
         def good():
             runs = self.client.all_runs(node)
-            problems = self.workload.check(runs, node, self.may_fail, self.history_was_emptied)
+            problems = self.workload.check(runs, node, self.may_fail, self.emptied_at)
             return runs if not problems else None
 
         try:
@@ -113,11 +115,13 @@ class Scene:
             self.notes.append(f"{len(runs)} runs")
             problems = []
         except Failed:
-            problems = self.workload.check(self.client.all_runs(node), node, self.may_fail, self.history_was_emptied)
+            problems = self.workload.check(self.client.all_runs(node), node, self.may_fail, self.emptied_at)
         try:
             expect_none(overlaps(self.cluster.probes, "only"))
         except Failed as failure:
             problems.append(f"exclusive: {failure}")
+        if self.workload.exclusive_refused:
+            problems.append("exclusive tasks are refused (E1205): nothing about them was shown")
         return problems[:5]
 
     def _close(self):
@@ -175,7 +179,6 @@ class Cell(Scene):
         self.phase = phase
         self.is_smoke = is_smoke
         self._fault = FAULTS[fault]()
-        self.is_alone = self._fault.is_alone
         # Where one machine is lost beforehand, half of the others must be left: else nothing is taken over.
         self.cluster_options = dict(self._fault.cluster, count=4 if phase == "reclaim" else 3)
 

@@ -6,7 +6,7 @@ import signal
 import socket
 
 from basics import Failed, wait_until, write_file
-from spaces import Program
+from spaces import Disk, Program
 
 JAR = "/usr/share/java/zookeeper.jar"
 LOG_BINDING = "/usr/share/java/slf4j-simple.jar"
@@ -21,7 +21,7 @@ class ZooKeeper(Program):
         self.number = number
         self.data = os.path.join(directory, "data")
         self.clock = None
-        os.makedirs(self.data, exist_ok=True)
+        self.disk = Disk(self.data)
         self._peers = peers
 
     def start(self):

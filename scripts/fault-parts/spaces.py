@@ -1,6 +1,7 @@
 """Machines: a network namespace each, on one bridge, with a control group. What a machine's cable and power can do."""
 
 import os
+import shutil
 import signal
 import struct
 import subprocess
@@ -204,6 +205,35 @@ class Program:
         with open(self.log, "rb") as file:
             text = file.read()[-20_000:].decode(errors="replace")
         return "\n".join(text.splitlines()[-lines:])
+
+
+class Disk:
+    """A file system of its own at a directory, in memory, that can be full and have room again."""
+
+    def __init__(self, path, size_megabytes=512):
+        self.path = path
+        self._size = size_megabytes
+        os.makedirs(path, exist_ok=True)
+        run(["mount", "-t", "tmpfs", "-o", f"size={size_megabytes}m", "disk", path])
+
+    def fill(self):
+        """Nothing more fits: the file system shrinks to what it holds."""
+        found = os.statvfs(self.path)
+        used = max(1, (found.f_blocks - found.f_bfree) * found.f_frsize // 1024)
+        run(["mount", "-o", f"remount,size={used}k", self.path])
+
+    def free(self):
+        run(["mount", "-o", f"remount,size={self._size}m", self.path])
+
+    def end(self, keep):
+        """Takes it away; what it holds stays in the directory below where it is to be kept."""
+        copy = self.path + ".kept"
+        if keep:
+            shutil.copytree(self.path, copy, symlinks=True)
+        run(["umount", "--lazy", self.path])
+        if keep:
+            os.rmdir(self.path)
+            os.rename(copy, self.path)
 
 
 class Clock:

@@ -1,4 +1,4 @@
-"""The machines of a run: those of the ensemble, and lanes of machines for clusters side by side."""
+"""The machines of a run: lanes of them side by side, each with servers, nodes and an ensemble of its own."""
 
 import os
 import shutil
@@ -9,15 +9,8 @@ from spaces import Clock, Space, make_hub
 
 NODES_PER_LANE = 5
 SERVERS = 3
-
-
-class Lane:
-    """Machines of one cluster at a time."""
-
-    def __init__(self, number):
-        self.number = number
-        self.nodes = [Space(f"lane{number}-node{k}", f"10.77.{number}.{k}") for k in range(1, NODES_PER_LANE + 1)]
-        self.redis = Space(f"lane{number}-redis", f"10.77.{number}.100")
+# An ensemble is made anew after so many scenarios: the checker reads its whole log each time.
+SCENES_PER_WORLD = 8
 
 
 class Site:
@@ -26,19 +19,51 @@ class Site:
     def __init__(self, directory, options):
         self.directory = directory
         self.options = options
-        make_hub()
-        self._server_spaces = [Space(f"zookeeper{k}", f"10.77.0.{k}") for k in range(1, SERVERS + 1)]
-        self.lanes = [Lane(number) for number in range(1, options.lanes + 1)]
         self.probe = os.path.join(directory, "probe")
         run(["gcc", "-O2", "-static", "-o", self.probe, os.path.join(PROGRAMS, "probe.c")])
         self.clock_library = os.path.join(directory, "clock.so")
         run(["gcc", "-O2", "-shared", "-fPIC", "-o", self.clock_library, os.path.join(PROGRAMS, "clock.c")])
-        self._worlds = 0
+        make_hub()
+        self.lanes = [Lane(self, number) for number in range(1, options.lanes + 1)]
+
+    def end(self):
+        for lane in self.lanes:
+            lane.end()
+
+
+class Lane:
+    """Machines for one scenario at a time. Several scenarios, one after the other, share an ensemble."""
+
+    def __init__(self, site, number):
+        self._site = site
+        self.number = number
+        self.nodes = [Space(f"lane{number}-node{k}", f"10.77.{number}.{k}") for k in range(1, NODES_PER_LANE + 1)]
+        self.redis = Space(f"lane{number}-redis", f"10.77.{number}.100")
+        self.servers = [
+            Space(f"lane{number}-zookeeper{k}", f"10.77.{number}.{200 + k}") for k in range(1, SERVERS + 1)]
+        self.is_spoilt = False
+        self._world = None
+        self._worlds = self._scenes = 0
 
     def world(self, clock_offset=None):
-        """A fresh ensemble on the machines of the ensemble; one at a time."""
-        self._worlds += 1
-        return World(self, os.path.join(self.directory, f"world-{self._worlds}"), self._server_spaces, clock_offset)
+        """The lane's ensemble; a fresh one now and then, after a failure, and for other clocks."""
+        if self.is_spoilt or clock_offset is not None or self._scenes >= SCENES_PER_WORLD:
+            self.end()
+        if self._world is None:
+            self._worlds += 1
+            self._scenes = 0
+            directory = os.path.join(self._site.directory, f"lane-{self.number}", f"world-{self._worlds}")
+            self._world = World(self._site, directory, self.servers, clock_offset)
+            self.is_spoilt = clock_offset is not None
+        self._scenes += 1
+        return self._world
+
+    def end(self):
+        """Ends the lane's ensemble; its logs are kept where a scenario failed or the caller wants it."""
+        if self._world is not None:
+            self._world.end(keep=self.is_spoilt or self._site.options.keep)
+            self._world = None
+        self.is_spoilt = False
 
 
 class World:
@@ -68,6 +93,7 @@ class World:
             space.heal()
             space.thaw_quietly()
         self.ensemble.end()
+        for server in self.ensemble.servers:
+            server.disk.end(keep)
         if not keep:
-            for server in self.ensemble.servers:
-                shutil.rmtree(server.directory, ignore_errors=True)
+            shutil.rmtree(self.directory, ignore_errors=True)
