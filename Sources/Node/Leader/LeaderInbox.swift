@@ -57,6 +57,8 @@ final class LeaderInbox: Sendable {
         var externals: [ExternalTransaction] = []
         var questions: [Question] = []
         var isClosed = false
+        /// How often the loop has looked for facts.
+        var looks = 0
     }
 
     private let contents = Mutex(Contents())
@@ -76,6 +78,7 @@ final class LeaderInbox: Sendable {
     func takeFacts() -> [LeaderFact] {
         contents.withLock { contents in
             defer { contents.facts = [] }
+            contents.looks += 1
             return contents.facts
         }
     }
@@ -103,6 +106,11 @@ final class LeaderInbox: Sendable {
         contents.withLock { $0.externals.insert(external, at: 0) }
         signal.notify()
     }
+
+    /// Grows while the loop goes on.
+    var looks: Int { contents.withLock { $0.looks } }
+
+    var hasFacts: Bool { contents.withLock { !$0.facts.isEmpty } }
 
     var hasExternals: Bool { contents.withLock { !$0.externals.isEmpty } }
 

@@ -131,7 +131,15 @@ struct LeaderLoop: ~Copyable {
             housekeeping.append(.create(layout.outboxEntry(batch.version), data: outboxData))
         }
         encoded.append(housekeeping)
-        switch try await lane.commit(encoded) {
+        let result: CommitResult
+        do throws(TermOver) {
+            result = try await lane.commit(encoded)
+        } catch {
+            // Whoever waits for it is told by the inbox, which closes with the term.
+            if let external { inbox.putBack(external) }
+            throw error
+        }
+        switch result {
         case .committed(let version, let zxid):
             draft.committed(plan, zxid: zxid)
             core = draft
@@ -168,6 +176,7 @@ struct LeaderLoop: ~Copyable {
     ) throws {
         let isExternal = external != nil && transaction == transactions.count - 1
         guard transaction < transactions.count else {
+            if let external { inbox.putBack(external) }
             throw TermOver.inconsistent("the outbox is not as this leader left it: \(error)")
         }
         // Which operation of the domain does the failing store operation belong to?
@@ -181,7 +190,10 @@ struct LeaderLoop: ~Copyable {
             }
             left -= count
         }
-        guard let failed else { throw TermOver.inconsistent("\(error)") }
+        guard let failed else {
+            if let external { inbox.putBack(external) }
+            throw TermOver.inconsistent("\(error)")
+        }
         logger.debug(
             "A commit was rejected; it is planned anew",
             metadata: [LogKeys.error: "\(error)", LogKeys.commit: "\(lane.nextVersion)"]

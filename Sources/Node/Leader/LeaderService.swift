@@ -180,7 +180,12 @@ package final class LeaderService: Sendable {
             group.addTask { await feed.run(onRecovered: { inbox.post(.projectAgain) }) }
             group.addTask { await self.beat(inbox) }
             group.addTask { await self.watchMirror(inbox, catalog, feed) }
-            defer { group.cancelAll() }
+            group.addTask { await self.watchProgress(inbox) }
+            defer {
+                // Before the group is waited for: its tasks may wait for answers of the inbox.
+                inbox.close()
+                group.cancelAll()
+            }
             try await loop.run(&group)
         }
     }
@@ -204,6 +209,23 @@ package final class LeaderService: Sendable {
                 logger.debug("The mirror was not asked", metadata: [LogKeys.error: "\(error)"])
             }
         } while await time.pause(.seconds(2))
+    }
+
+    /// Gives leadership up, with the session, when the loop has not looked at what waits for it for a session timeout: a
+    /// leader that decides nothing must not keep others from it.
+    private func watchProgress(_ inbox: LeaderInbox) async {
+        var looks = inbox.looks
+        var since = time.instant()
+        while await time.pause(session.timeout / 4) {
+            if inbox.looks != looks || !inbox.hasFacts {
+                looks = inbox.looks
+                since = time.instant()
+            } else if time.instant() - since >= session.timeout {
+                logger.critical("The leader makes no progress; it gives its session up")
+                await session.close()
+                return
+            }
+        }
     }
 
     /// Wakes the loop now and then, for what only time brings: settled outbox entries, the status beat.

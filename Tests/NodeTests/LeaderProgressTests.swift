@@ -1,0 +1,88 @@
+import Coordination
+import Cron
+import Mirror
+import Node
+import Scheduling
+import Synchronization
+import Testing
+import ZnodeStore
+
+/// Another session whose transactions are never answered from some moment on, until it is closed.
+///
+/// `@unchecked` as its base: it adds a `Mutex`.
+private final class StuckSession: ForwardingSession, @unchecked Sendable {
+    private struct Commits {
+        var isStuck = false
+        var isClosed = false
+        var waiting: [CheckedContinuation<Void, Never>] = []
+    }
+
+    private let commits = Mutex(Commits())
+
+    func stick() { commits.withLock { $0.isStuck = true } }
+
+    override func multi(
+        _ operations: [StoreOperation]
+    ) async throws(StoreError) -> [StoreOperationResult] {
+        await withCheckedContinuation { continuation in
+            let isFree = commits.withLock { commits in
+                guard commits.isStuck, !commits.isClosed else { return true }
+                commits.waiting.append(continuation)
+                return false
+            }
+            if isFree { continuation.resume() }
+        }
+        return try await session.multi(operations)
+    }
+
+    override func close() async {
+        await session.close()
+        let waiting = commits.withLock { commits in
+            commits.isClosed = true
+            defer { commits.waiting = [] }
+            return commits.waiting
+        }
+        for each in waiting { each.resume() }
+    }
+}
+
+@Suite(.timeLimit(.minutes(1))) struct LeaderProgressTests {
+    /// A leader that decides nothing any more gives its session up, so that others can lead.
+    @Test func leaderWithoutProgressEndsItsSession() async throws {
+        let bench = try await Bench()
+        let session = StuckSession(bench.session)
+        let leader = LeaderService(
+            identity: MasterRecord(worker: WorkerID(number: 1), address: "127.0.0.1:1", incarnation: "i"),
+            clusterID: "bench",
+            session: session,
+            layout: bench.layout,
+            zones: TimeZoneDatabase(),
+            mirror: try SQLiteMirror(path: nil, logger: bench.logger),
+            time: bench.clock.time,
+            logger: bench.logger
+        )
+        try await bench.with({ try await leader.run() }) {
+            try await bench.eventually("it leads") { leader.isLeading }
+            session.stick()
+            let run = RunID(job: try JobName("nobody"), logicalTime: UnixTime(seconds: 1_800_000_000))
+            let entry = QueueEntry(
+                run: run,
+                jobVersion: 1,
+                cause: .schedule,
+                priority: 50,
+                queuedAt: WallTime(milliseconds: 1_800_000_000_000),
+                traceID: "t"
+            )
+            _ = try await bench.other.create(
+                bench.layout.queueEntry(run),
+                data: RecordCoding.encode(entry)
+            )
+            // Time goes on, and what waits for the loop is not looked at.
+            try await bench.eventually("it gives up") {
+                bench.clock.forward(milliseconds: 1_000)
+                return try await bench.other.exists(bench.layout.master) == nil
+            }
+            #expect(session.state.isOver)
+        }
+    }
+}

@@ -1,0 +1,90 @@
+"""Gives what was recorded to the offline checker, and reads its verdict."""
+
+import json
+import os
+import subprocess
+import sys
+
+from basics import PROGRAMS, Failed, write_file
+from cluster import SLOTS
+from servers import TICK_MS, Redis
+
+GREEN, RED, OPEN = "green", "violated", "not judged"
+
+
+class Verdict:
+    """What the checker says of each invariant."""
+
+    def __init__(self, invariants, text):
+        self.invariants = invariants
+        self.text = text
+
+    def having(self, verdict):
+        return [name for name, value in self.invariants.items() if value == verdict]
+
+    @property
+    def is_green(self):
+        return bool(self.having(GREEN)) and not self.having(RED)
+
+    def __str__(self):
+        parts = []
+        for verdict in (RED, GREEN, OPEN):
+            names = self.having(verdict)
+            if names:
+                parts.append(f"{len(names)} {verdict}" if verdict == GREEN else f"{verdict}: {' '.join(names)}")
+        return "; ".join(parts)
+
+
+def dump_mirror(cluster, path):
+    """Everything that Redis holds, as the checker reads it."""
+    command = [
+        sys.executable, os.path.join(PROGRAMS, "mirror-dump"), "--host", cluster.redis.space.address,
+        "--port", str(Redis.PORT),
+    ]
+    with open(path, "w", encoding="utf-8") as file:
+        done = subprocess.run(command, stdout=file, stderr=subprocess.PIPE, text=True, check=False)
+    if done.returncode != 0:
+        raise Failed(f"the mirror could not be read: {done.stderr.strip()[-500:]}")
+
+
+def write_settings(cluster, path, bounds=None):
+    settings = {
+        "session_timeout_ms": cluster.session_ms, "tick_ms": TICK_MS, "tolerance_ms": 200, "kill_grace_ms": 10_000,
+        "live_workers": [node.worker for node in cluster.nodes], "slots": SLOTS,
+        "bounds": {"queue_length": 10_000, "znodes": 200_000, "attempts_per_unit": 12, **(bounds or {})},
+    }
+    write_file(path, json.dumps(settings, indent=1) + "\n")
+
+
+def judge(world, cluster, client_log, samples=None, bounds=None, mirror=True):
+    """The verdict on a cluster's whole history. Its inputs stay beside it."""
+    place = cluster.directory
+    settings, report = os.path.join(place, "settings.json"), os.path.join(place, "verdict")
+    write_settings(cluster, settings, bounds)
+    command = [world.history, "judge", "--root", cluster.root, "--settings", settings, "--json"]
+    for log in world.transaction_logs:
+        command += ["--txn", log]
+    command += ["--probes", cluster.probes, "--client", client_log, "--faults", cluster.faults.path]
+    if mirror:
+        command += ["--mirror", os.path.join(place, "mirror.ndjson")]
+    if samples:
+        command += ["--samples", samples]
+    write_file(os.path.join(place, "judge.sh"), " ".join(f"'{word}'" for word in command) + "\n")
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    write_file(report + ".json", done.stdout)
+    write_file(report + ".stderr", done.stderr)
+    if done.returncode not in (0, 1):
+        raise Failed(f"the checker ended with {done.returncode}: {done.stderr.strip()[-1000:]}")
+    return read_verdict(done.stdout)
+
+
+def read_verdict(text):
+    """Reads the checker's JSON."""
+    invariants, witnesses = {}, []
+    for entry in json.loads(text):
+        invariants[entry["id"]] = entry["verdict"]
+        if entry["verdict"] == RED:
+            for finding in entry["findings"][:3]:
+                witness = "".join(f"\n    {line[:400]}" for line in finding["witness"][:6])
+                witnesses.append(f"{entry['id']} {finding['what']}{witness}")
+    return Verdict(invariants, "\n".join(witnesses))

@@ -1,0 +1,226 @@
+"""One scenario: a cluster, a workload, a fault at a phase; then healing, quiet, and the verdict."""
+
+import os
+import random
+import time
+import traceback
+
+from basics import Failed, tell, wait_until
+from client import Client
+from cluster import SESSION_MS, Cluster
+from faults import FAULTS, LEADER
+from judge import dump_mirror, judge
+from phases import reach
+from spaces import hold
+from workload import Workload, expect_none, overlaps
+
+QUIET_S = 90
+
+
+class Scene:
+    """What a scenario works with. Subclasses say what happens in `play`."""
+
+    #: Measures times: nothing else runs meanwhile.
+    is_alone = False
+    #: In the smoke set.
+    is_smoke = False
+    #: Offset of all clocks in seconds; then the scenario has an ensemble of its own.
+    clock_offset = None
+    cluster_options = {}
+    workload_options = {}
+    may_fail = False
+
+    def __init__(self, name):
+        self.name = name
+        self.phase = ""
+        self.node = None
+        self.notes = []
+        self.problems = []
+        self.emptied_at = None
+        self.world = self.cluster = self.client = self.workload = self.random = None
+        self.term_before = 0
+        self.options = None
+
+    # --- life --------------------------------------------------------------------------------------------------------
+
+    def run(self, lane, options):
+        """Plays the scenario; returns whether everything held. Always says so in one line."""
+        begun = time.monotonic()
+        self.options = options
+        verdict = None
+        try:
+            self._open(lane, options.seed)
+            self.play()
+            self._settle()
+            verdict = judge(self.world, self.cluster, self.client_log, samples=self.samples(),
+                            mirror=self.emptied_at is None)
+            if not verdict.is_green:
+                self.problems.append(f"the checker is not green\n{verdict.text}")
+        except Failed as failure:
+            self.problems.append(str(failure))
+        except Exception:  # a mistake of a scenario is a failure of it, and the others go on
+            self.problems.append(traceback.format_exc())
+        finally:
+            self._close()
+        if self.problems:
+            lane.is_spoilt = True
+        self._tell(time.monotonic() - begun, verdict)
+        return not self.problems
+
+    def play(self):
+        raise NotImplementedError
+
+    def samples(self):
+        return None
+
+    def _open(self, lane, seed):
+        world = self.world = lane.world(self.clock_offset)
+        self.random = random.Random(f"{seed}/{self.name}")
+        self.cluster = Cluster(world, lane, self.name, **self.cluster_options)
+        self.client_log = os.path.join(self.cluster.directory, "client.ndjson")
+        self.client = Client(self.cluster, self.client_log, f"{seed}/{self.name}")
+        self.cluster.start()
+        self.workload = Workload(self.cluster, self.client, **self.workload_options)
+        self.term_before = self.cluster.term
+
+    def _settle(self):
+        """Ends the workload, waits until nothing is left to do, and looks at what became of it."""
+        self.cluster.mark("healed")
+        self.workload.stop()
+        cluster = self.cluster
+        for node in cluster.nodes:
+            if node.is_meant_to_run and not node.is_running:
+                self.problems.append(f"{node.name} ended by itself with {node.process.returncode}:\n{node.tail()}")
+        wait_until("all nodes are registered", lambda: all(
+            cluster.is_registered(node) for node in cluster.nodes if node.is_meant_to_run), within=30)
+        try:
+            wait_until("quiet", lambda: not cluster.unfinished(), within=QUIET_S, every=0.1)
+        except Failed:
+            self.problems.append(f"not quiet within {QUIET_S} s; left: {cluster.unfinished()}")
+        node = self.random.choice([node for node in cluster.nodes if node.is_running])
+        self.problems += self._outcome(node)
+        self.cluster.mark("quiet")
+        terms = cluster.term - self.term_before
+        self.notes.insert(0, f"terms +{terms}")
+        dump_mirror(cluster, os.path.join(cluster.directory, "mirror.ndjson"))
+
+    def _outcome(self, node):
+        def good():
+            runs = self.client.all_runs(node)
+            problems = self.workload.check(runs, node, self.may_fail, self.emptied_at)
+            return runs if not problems else None
+
+        try:
+            runs = wait_until("the mirror shows every run as ended well", good, within=15, every=0.5)
+            self.notes.append(f"{len(runs)} runs")
+            problems = []
+        except Failed:
+            problems = self.workload.check(self.client.all_runs(node), node, self.may_fail, self.emptied_at)
+        try:
+            expect_none(overlaps(self.cluster.probes, "only"))
+        except Failed as failure:
+            problems.append(f"exclusive: {failure}")
+        if self.workload.exclusive_refused:
+            problems.append("exclusive tasks are refused (E1205): nothing about them was shown")
+        return problems[:5]
+
+    def _close(self):
+        if self.workload is not None:
+            self.workload.abandon()
+        if self.client is not None:
+            self.client.close()
+        if self.cluster is not None:
+            self.cluster.end()
+
+    def _tell(self, seconds, verdict):
+        word = "ok  " if not self.problems else "FAIL"
+        tell(f"{word} {self.name:<26} {seconds:6.1f} s  {', '.join(self.notes)}; {verdict or 'not judged'}")
+        for problem in self.problems:
+            tell("     " + problem.replace("\n", "\n     "))
+
+    # --- words for scenarios -----------------------------------------------------------------------------------------
+
+    @property
+    def timeout(self):
+        """The session's timeout in seconds."""
+        return SESSION_MS / 1000
+
+    def restart(self, node):
+        """Starts a node again, with its data."""
+        if not node.is_running:
+            node.start()
+            node.wait_ready()
+
+    def restart_all(self):
+        for node in self.cluster.nodes:
+            if not node.is_running:
+                node.start()
+        for node in self.cluster.nodes:
+            node.wait_ready()
+
+    def wait_for_new_term(self, than=None):
+        before = self.term_before if than is None else than
+        wait_until("a new term", lambda: self.cluster.term > before, within=self.timeout + 15, every=0.02)
+
+    def wait_until_taken_over(self, node):
+        """Until a lost node's registration, attempts and jobs are gone."""
+        def is_over():
+            return not self.cluster.is_registered(node) and not self.cluster.names(f"assign/{node.worker}") \
+                and not self.cluster.names(f"jobs/{node.worker}")
+
+        wait_until(f"all that was on {node.worker} is taken over", is_over, within=self.timeout + 30)
+
+
+class Cell(Scene):
+    """A fault at a phase."""
+
+    def __init__(self, fault, phase, is_smoke):
+        super().__init__(f"{fault}.{phase}")
+        self.phase = phase
+        self.is_smoke = is_smoke
+        self._fault = FAULTS[fault]()
+        # Where one machine is lost beforehand, half of the others must be left: else nothing is taken over.
+        self.cluster_options = dict(self._fault.cluster, count=4 if phase == "reclaim" else 3)
+
+    def play(self):
+        fault, role = self._fault, self._fault.role
+        self.workload.prepare(timers=self.phase != "idle")
+        if self.phase != "idle":
+            self.workload.start()
+        if self.name.startswith("drop-reply."):
+            self._begin(None)
+        else:
+            reached = reach(self.phase, self.cluster, role, self.random, fault.action)
+            self.node = reached.node
+            self.notes.append(f"{reached.node.name}, {reached.where}")
+            try:
+                self._begin(reached.node if role != "nobody" else None)
+            finally:
+                reached.release()
+        fault.last(self)
+        fault.heal(self)
+        self.cluster.mark(self._fault_name, "stop", self.node.name if self.node else "")
+        self.restart_all()
+        if self.phase == "idle":
+            self.workload.start()
+        # Something must go on after healing, so that "it works again" is seen.
+        run = self.workload.run("flow")
+        wait_until("a flow after healing", lambda: self._is_over(run), within=40)
+        hold(1)
+        if role == LEADER and self.cluster.term - self.term_before < fault.terms:
+            self.problems.append("the leader was struck, and no other one led")
+
+    @property
+    def _fault_name(self):
+        return self.name.split(".")[0]
+
+    def _begin(self, node):
+        self.cluster.mark(self._fault_name, "start", node.name if node else "", at=self.phase)
+        self._fault.strike(self)
+
+    def _is_over(self, run):
+        for node in self.cluster.nodes:
+            answer = self.client.run_view(run, node)
+            if answer and answer["state"] == "succeeded":
+                return True
+        return False

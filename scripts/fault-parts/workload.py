@@ -1,0 +1,213 @@
+"""What runs while faults happen: timers, flows, long tasks, exclusive tasks, new jobs."""
+
+import json
+import random
+import threading
+import time
+
+from basics import Background, Failed, read_records
+from client import OK, Refused
+
+FINAL = ("succeeded", "failed", "killed", "cancelled", "skipped")
+POLICIES = ("run_all", "run_once", "skip")
+EXCLUSIVE_REFUSED = "E1205"
+
+
+class Workload:
+    """A mixture that passes through every phase all the time.
+
+    Timers of every misfire policy fire every three seconds; a flow fans out and in, and another job runs after it;
+    long tasks are there to be running when something happens; new jobs are submitted.
+    """
+
+    def __init__(self, cluster, client, long_ms=4000, flow_ms=100, flow_pause=0.8, submit_pause=0.5, long_pause=3.0,
+                 cancel_pause=4.0):
+        self._cluster = cluster
+        self._client = client
+        self._long_ms = long_ms
+        self._flow_ms = flow_ms
+        self._pauses = {"flow": flow_pause, "submit": submit_pause, "long": long_pause, "cancel": cancel_pause}
+        self._threads = Background()
+        self._lock = threading.Lock()
+        self._numbers = {}
+        self.accepted = {}
+        self.submitted = []
+        self.timers = []
+        self.exclusive_refused = False
+
+    def probe(self, milliseconds, *more):
+        return [self._cluster.probe, "--log", self._cluster.probes, "--for", str(milliseconds), *more]
+
+    def _job(self, name, tasks, **keys):
+        return {"version": 1, "name": name, "tasks": tasks, "overlap": "allow_all", **keys}
+
+    # --- life --------------------------------------------------------------------------------------------------------
+
+    def prepare(self, timers=True):
+        """Submits the jobs of the mixture."""
+        task = {"id": "p", "run": self.probe(50)}
+        if timers:
+            for policy in POLICIES:
+                name = f"tick-{policy.replace('_', '-')}"
+                self._client.submit(self._job(
+                    name, [task], schedule={"cron": "*/3 * * * * *", "seconds": True, "zone": "UTC"},
+                    misfire={"policy": policy, "window": "1h"},
+                ))
+                self.timers.append(name)
+        short, long = self.probe(self._flow_ms), self.probe(self._long_ms)
+        self._client.submit(self._job("flow", [
+            {"id": "first", "run": short},
+            {"id": "fan", "needs": ["first"], "partitions": {"count": 4}, "run": short},
+            {"id": "last", "needs": ["fan"], "run": short},
+        ]))
+        self._client.submit(self._job("after-flow", [{"id": "then", "run": short}], after=["flow"]))
+        self._client.submit(self._job("long", [{"id": "beat", "partitions": {"count": 3}, "run": long}]))
+        try:
+            self._client.submit(self._job("only", [{"id": "alone", "exclusive": True, "run": long}]))
+        except Refused as refusal:
+            if refusal.code != EXCLUSIVE_REFUSED:
+                raise
+            self.exclusive_refused = True
+
+    def start(self, *streams):
+        """Starts streams of requests: flow, long, submit, cancel. All where none is named."""
+        for stream in streams or ("flow", "long", "submit", "cancel"):
+            self._threads.start(getattr(self, f"_{stream}_stream"))
+
+    def stop(self):
+        """No new requests; timers are deleted, and what was accepted goes on to its end."""
+        self._threads.stop()
+        for name in self.timers:
+            self._client.delete(name)
+        self.timers = []
+
+    def abandon(self):
+        """Ends the streams of a scenario that failed; what went wrong in them does not matter any more."""
+        try:
+            self._threads.stop()
+        except Failed:
+            pass
+
+    def run(self, job, is_cancelled=False):
+        """Starts one run, insisting until it is accepted."""
+        with self._lock:
+            number = self._numbers[job] = self._numbers.get(job, 0) + 1
+        run = self._client.start_run(job, f"{job}-{number}", within=90)
+        with self._lock:
+            self.accepted[run] = (time.monotonic(), is_cancelled)
+        return run
+
+    def _flow_stream(self):
+        while self._threads.pace(self._pauses["flow"]):
+            self.run("flow")
+
+    def _long_stream(self):
+        while True:
+            self.run("long")
+            if not self.exclusive_refused:
+                self.run("only")
+            if not self._threads.pace(self._pauses["long"]):
+                return
+
+    def _cancel_stream(self):
+        """Runs that are cancelled at some moment of their lives, or were over before."""
+        moments = random.Random(f"{self._cluster.name}/cancel")
+        while self._threads.pace(self._pauses["cancel"]):
+            run = self.run("flow", is_cancelled=True)
+            self._threads.pace(moments.uniform(0, 0.4))
+            self._client.cancel(run)
+
+    def _submit_stream(self):
+        number = 0
+        while self._threads.pace(self._pauses["submit"]):
+            number += 1
+            name = f"job-{number}"
+            self._client.submit(self._job(name, [{"id": "p", "run": self.probe(0)}]), within=90)
+            self.submitted.append(name)
+
+    # --- what was seen -----------------------------------------------------------------------------------------------
+
+    def check(self, runs, node, may_fail=False, emptied_at=None):
+        """Every accepted run has ended well, every submitted job is there. Returns what is wrong.
+
+        `emptied_at` is when the mirror lost what was over by then; what was accepted later must be there.
+        """
+        problems = []
+        with self._lock:
+            accepted = dict(self.accepted)
+        for run, (since, is_cancelled) in accepted.items():
+            state = runs.get(run, {}).get("state", "missing")
+            if state == "missing" and emptied_at is not None and since < emptied_at:
+                continue
+            if state != "succeeded" and not ((may_fail or is_cancelled) and state in FINAL):
+                problems.append(f"{run} is {state}: {runs.get(run, {}).get('reason')}")
+        for name in self.submitted:
+            answer = self._client.request(node, "GET", f"/v1/jobs/{name}")
+            if answer.kind != OK:
+                problems.append(f"job {name} was accepted and is not there: {answer}")
+        unfinished = [run for run, view in runs.items() if view["state"] not in FINAL]
+        if unfinished:
+            problems.append(f"{len(unfinished)} runs have not ended, such as {unfinished[0]}")
+        return problems
+
+
+class Sightings:
+    """What the probes wrote, read again as it grows."""
+
+    def __init__(self, path):
+        self._path = path
+        self._offset = 0
+        self._rest = ""
+        self.records = []
+
+    def refresh(self):
+        with open(self._path, encoding="utf-8", errors="replace") as file:
+            file.seek(self._offset)
+            text = self._rest + file.read()
+            self._offset = file.tell()
+        whole, _, self._rest = text.rpartition("\n")
+        for line in whole.split("\n"):
+            if line:
+                self.records.append(json.loads(line))
+        return self.records
+
+    def started(self, job, worker=None):
+        """Attempts that have started and not ended, as their first records."""
+        live = {}
+        for record in self.refresh():
+            if record["run"].split("@")[0] != job or (worker and record["worker"] != worker):
+                continue
+            key = attempt_of(record)
+            if record["event"] == "start":
+                live[key] = record
+            elif record["event"] == "end":
+                live.pop(key, None)
+        return list(live.values())
+
+
+def attempt_of(record):
+    return record["run"], record["task"], int(record["partition"]), int(record["attempt"])
+
+
+def overlaps(path, job):
+    """Pairs of attempts of one unit whose processes lived at the same moment, by the probes' global clock."""
+    spans = {}
+    for record in read_records(path):
+        if record["run"].split("@")[0] != job:
+            continue
+        now = int(record["monotonic_ns"])
+        first, last = spans.setdefault(attempt_of(record)[:3], {}).setdefault(attempt_of(record)[3], (now, now))
+        spans[attempt_of(record)[:3]][attempt_of(record)[3]] = (min(first, now), max(last, now))
+    found = []
+    for unit, attempts in spans.items():
+        ordered = sorted(attempts.items(), key=lambda entry: entry[1])
+        for (one, (_, end)), (other, (begin, _)) in zip(ordered, ordered[1:]):
+            if begin < end:
+                found.append((unit, one, other, (end - begin) / 1e6))
+    return found
+
+
+def expect_none(pairs):
+    if pairs:
+        unit, one, other, milliseconds = pairs[0]
+        raise Failed(f"attempts {one} and {other} of {unit} lived together for {milliseconds:.0f} ms")
