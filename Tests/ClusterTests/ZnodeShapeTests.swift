@@ -73,7 +73,9 @@ extension ClusterSuite {
             _ = try await nodes[1].api.send("POST", "/v1/runs/\(run):kill")
             _ = try await nodes[1].api.ended(run)
             try await eventually("nothing of an ended run in ZooKeeper", within: .seconds(40)) {
-                try await cluster.paths().allSatisfy { !$0.contains(run) }
+                let left = try await cluster.paths().filter { $0.contains(run) }
+                guard left.isEmpty else { throw FixtureError("left: \(left)") }
+                return true
             }
         }
 

@@ -1,10 +1,9 @@
 import ZnodeStore
 
-/// A session that does all by another one; subclasses say what is different.
-///
-/// `@unchecked`, because it is open to subclasses; it holds one constant, and so must they hold only what is safe.
+/// Another session, as it is: the base of sessions in which something else happens. Unchecked, since it holds nothing
+/// that changes, and its subclasses guard what they hold.
 class ForwardingSession: ZnodeSession, @unchecked Sendable {
-    let session: any ZnodeSession
+    private let session: any ZnodeSession
 
     init(_ session: any ZnodeSession) {
         self.session = session

@@ -2,8 +2,6 @@ import Synchronization
 import ZnodeStore
 
 /// Another session whose lists of one znode can be held back, before they are asked for.
-///
-/// `@unchecked` as its base: it adds a path and a `Mutex`.
 final class HeldListSession: ForwardingSession, @unchecked Sendable {
     private struct Gate {
         /// Lists are held back once an answer had this name.
@@ -36,7 +34,7 @@ final class HeldListSession: ForwardingSession, @unchecked Sendable {
     }
 
     override func children(_ path: ZnodePath, watch: WatchToken?) async throws(StoreError) -> [String] {
-        guard path == self.path else { return try await session.children(path, watch: watch) }
+        guard path == self.path else { return try await super.children(path, watch: watch) }
         await withCheckedContinuation { continuation in
             let isHeld = gate.withLock { gate in
                 guard gate.isArmed, !gate.isOpen else { return false }
@@ -45,7 +43,7 @@ final class HeldListSession: ForwardingSession, @unchecked Sendable {
             }
             if !isHeld { continuation.resume() }
         }
-        let names = try await session.children(path, watch: watch)
+        let names = try await super.children(path, watch: watch)
         gate.withLock { if names.contains($0.name) { $0.isArmed = true } }
         return names
     }

@@ -32,11 +32,11 @@ private final class StuckSession: ForwardingSession, @unchecked Sendable {
             }
             if isFree { continuation.resume() }
         }
-        return try await session.multi(operations)
+        return try await super.multi(operations)
     }
 
     override func close() async {
-        await session.close()
+        await super.close()
         let waiting = commits.withLock { commits in
             commits.isClosed = true
             defer { commits.waiting = [] }

@@ -175,12 +175,13 @@ extension NodeOperations {
             mirrorError = error
         }
         let current = try current()
+        // In the order in which a run goes: what has left one place by the time of a look is found at a later one.
         let stored: MirroredRun? = try await storing {
-            if let live = try await liveRun(id, current) {
-                return MirroredRun(run: live.view, tasks: live.taskSummaries)
-            }
             if let entry: QueueEntry = try await optional(current.session, layout.queueEntry(id)) {
                 return MirroredRun(run: view(of: entry), tasks: [])
+            }
+            if let live = try await liveRun(id, current) {
+                return MirroredRun(run: live.view, tasks: live.taskSummaries)
             }
             return try await outboxed(current.session).lazy.compactMap { record in
                 guard case .run(let view, let tasks) = record, view.id == id else { return nil }

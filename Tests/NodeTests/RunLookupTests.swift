@@ -1,0 +1,127 @@
+import Coordination
+import Cron
+import Mirror
+import Scheduling
+import Synchronization
+import Testing
+import ZnodeStore
+
+@testable import Node
+
+@Suite(.timeLimit(.minutes(1))) struct RunLookupTests {
+    /// A run goes from the queue to the live ones between the first look for it and the second, whichever they are.
+    @Test func runIsFoundWhileItIsAdmitted() async throws {
+        let bench = try await Bench()
+        let (layout, other) = (bench.layout, bench.other)
+        let name = try JobName("hello")
+        let definition = JobDefinition(
+            name: name,
+            tasks: [TaskDefinition(id: try TaskID("t"), run: .argv(["true"]))]
+        )
+        let now = bench.clock.time.now()
+        let worker = WorkerID(number: 1)
+        _ = try await other.create(layout.worker(worker))
+        _ = try await other.create(layout.jobs(of: worker))
+        _ = try await other.multi(
+            JobOperations.submit(
+                StoredJob(version: 1, createdAt: now, storedAt: now, definition: definition),
+                owner: worker,
+                creationID: "c",
+                upstreams: [],
+                fired: FiredRecord(mark: now.second),
+                firedVersion: nil,
+                layout
+            )
+        )
+        let id = RunID(job: name, logicalTime: now.second)
+        let entry = QueueEntry(
+            run: id,
+            jobVersion: 1,
+            cause: .manual,
+            priority: 50,
+            queuedAt: now,
+            traceID: "t"
+        )
+        _ = try await other.create(layout.queueEntry(id), data: RecordCoding.encode(entry))
+        let run = LiveRun(
+            id: id,
+            job: CompiledJob(definition, version: 1),
+            cause: .manual,
+            priority: 50,
+            params: [:],
+            queuedAt: now,
+            startedAt: now,
+            traceID: "t",
+            triggersDownstream: true,
+            age: 1
+        )
+        let admission =
+            [StoreOperation.delete(layout.queueEntry(id))]
+            + LeaderOperation.createRun(run).encoded(layout, now: now)
+        let places = [layout.queueEntry(id), layout.run(id)]
+        let session = SteppingSession(bench.session, after: places) { _ = try await other.multi(admission) }
+        let context = NodeContext()
+        context.set(mirror: try SQLiteMirror(path: nil, logger: bench.logger))
+        context.set(
+            current: .init(
+                session: session,
+                worker: worker,
+                leader: nil,
+                jobs: JobReader(session: session, layout: layout, zones: TimeZoneDatabase())
+            )
+        )
+        let operations = NodeOperations(
+            context: context,
+            layout: layout,
+            mode: "cluster",
+            version: "0",
+            places: [],
+            zones: TimeZoneDatabase(),
+            time: bench.clock.time,
+            logger: bench.logger
+        )
+        let first = try await operations.run(id)
+        #expect(session.hasStepped)
+        #expect(first.run.id == id)
+        let second = try await operations.run(id)
+        #expect(second.run.state == .running)
+        await session.close()
+        await other.close()
+    }
+}
+
+/// Another session, in which something happens right after the first read of one of some znodes.
+private final class SteppingSession: ForwardingSession, @unchecked Sendable {
+    private let paths: [ZnodePath]
+    private let step: @Sendable () async throws -> Void
+    private let isDone = Atomic(false)
+
+    var hasStepped: Bool { isDone.load(ordering: .relaxed) }
+
+    init(
+        _ session: any ZnodeSession,
+        after paths: [ZnodePath],
+        _ step: @escaping @Sendable () async throws -> Void
+    ) {
+        self.paths = paths
+        self.step = step
+        super.init(session)
+    }
+
+    override func get(_ path: ZnodePath, watch: WatchToken?) async throws(StoreError) -> Znode {
+        let result: Result<Znode, StoreError>
+        do throws(StoreError) {
+            result = .success(try await super.get(path, watch: watch))
+        } catch {
+            result = .failure(error)
+        }
+        if paths.contains(path), !isDone.exchange(true, ordering: .relaxed) {
+            do {
+                try await step()
+            } catch {
+                throw StoreError(.other(0), operation: "step", message: "\(error)")
+            }
+        }
+        return try result.get()
+    }
+}
