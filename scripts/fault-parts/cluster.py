@@ -181,7 +181,10 @@ class Cluster:
 
     def unfinished(self):
         """What is still to be done, by mailbox; empty at quiescence."""
-        left = {path: len(self.names(path)) for path in ("queue/job", "queue/command", "runs", "outbox")}
+        left = {path: len(self.names(path)) for path in ("queue/job", "runs", "outbox")}
+        # A command with its verdict waits for the node that asked, which may be gone; it is swept after minutes.
+        commands = [self.record(f"queue/command/{name}") for name in self.names("queue/command")]
+        left["queue/command"] = sum(1 for command in commands if command and "verdict" not in command)
         for worker in self.names("assign"):
             left[f"assign/{worker}"] = len(self.names(f"assign/{worker}"))
         return {path: count for path, count in left.items() if count}

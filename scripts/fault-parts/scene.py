@@ -60,8 +60,10 @@ class Scene:
             self.problems.append(str(failure))
         except Exception:  # a mistake of a scenario is a failure of it, and the others go on
             self.problems.append(traceback.format_exc())
-        finally:
+        try:
             self._close()
+        except Exception:
+            self.problems.append(traceback.format_exc())
         if self.problems:
             lane.is_spoilt = True
         self._tell(time.monotonic() - begun, verdict)

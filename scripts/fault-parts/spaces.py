@@ -229,11 +229,17 @@ class Disk:
         """Takes it away; what it holds stays in the directory below where it is to be kept."""
         copy = self.path + ".kept"
         if keep:
-            shutil.copytree(self.path, copy, symlinks=True)
+            shutil.copytree(self.path, copy, symlinks=True, ignore=_what_is_no_file)
         run(["umount", "--lazy", self.path])
         if keep:
             os.rmdir(self.path)
             os.rename(copy, self.path)
+
+
+def _what_is_no_file(directory, names):
+    """Sockets and the like, which cannot be copied."""
+    return [name for name in names if not os.path.islink(os.path.join(directory, name))
+            and not os.path.isfile(os.path.join(directory, name)) and not os.path.isdir(os.path.join(directory, name))]
 
 
 class Clock:
