@@ -8,11 +8,9 @@ import Scheduling
 
 /// The output of an attempt as server-sent events: what is there, then what comes, then how it ended.
 ///
-/// Each slice is read from disk when the client has taken the one before, so a slow client costs nothing. A log
-/// that this process writes tells when there is more; the files of any other are looked at again and again.
+/// Each slice is read from disk when the client has taken the one before, so a slow client costs nothing. That there is
+/// more is told by the file system.
 struct LogFollow: Sendable {
-    /// How often the files are looked at while nothing comes.
-    static let pollInterval = Duration.milliseconds(100)
     /// How often the attempt's state is asked for while nothing comes.
     static let stateInterval = Duration.seconds(1)
     static let sliceBytes = 65_536
@@ -40,8 +38,6 @@ struct LogFollow: Sendable {
     }
 
     let directory: String
-    /// The log itself while this process writes it.
-    let live: AttemptLog?
     let operations: any ClusterOperations
     let attempt: AttemptID
     /// The streams that are followed, each with the offset to begin at.
@@ -53,11 +49,10 @@ struct LogFollow: Sendable {
     @concurrent mutating func run(_ writer: inout any ResponseBodyWriter) async throws {
         try await writer.write(ServerSentEvent.preamble)
         if let lines { try await sendTails(lines, &writer) }
-        if let live { try await sendLive(live, &writer) }
         let clock = ContinuousClock()
         var lastWrite = clock.now
         var nextState = clock.now
-        while true {
+        for await _ in AttemptLogWatch.changes(in: directory) {
             // What was written before the attempt was over is there to be read after that was learnt.
             var ended: AttemptView?
             if clock.now >= nextState {
@@ -77,12 +72,10 @@ struct LogFollow: Sendable {
                 try await writer.write(ServerSentEvent.keepAlive)
                 lastWrite = clock.now
             }
-            if try await hasEnded() {
-                // Nothing more will come: only its end is waited for.
-                nextState = min(nextState, clock.now + Self.pollInterval)
-            }
-            try await Task.sleep(for: Self.pollInterval)
+            // Nothing more will come: only its end is waited for.
+            if try await hasEnded() { nextState = clock.now }
         }
+        try Task.checkCancellation()
     }
 
     /// Where to resume, as the id of events: the next offset of each stream, `-` for one that is not followed.
@@ -111,27 +104,6 @@ struct LogFollow: Sendable {
             return view.flatMap { AttemptOutcome(rawValue: $0.state) == nil ? nil : $0 }
         } catch {
             return nil  // Asked again later; the log itself is served on.
-        }
-    }
-
-    /// Sends what comes as it comes, until the log has ended and all of it was sent.
-    @concurrent private mutating func sendLive(
-        _ log: AttemptLog,
-        _ writer: inout any ResponseBodyWriter
-    ) async throws {
-        let tail = LiveLogTail(log, offsets: offsets)
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await tail.run() }
-            for await arrival in tail.arrivals {
-                switch arrival.item {
-                case .slice(let stream, let slice):
-                    try await send(slice, of: stream, from: offsets[stream] ?? 0, &writer)
-                case .silence: try await writer.write(ServerSentEvent.keepAlive)
-                }
-                arrival.taken.yield()
-            }
-            try Task.checkCancellation()
-            try await group.waitForAll()
         }
     }
 
@@ -183,7 +155,6 @@ struct LogFollow: Sendable {
 
     /// Whether nothing more will be written.
     private func hasEnded() async throws -> Bool {
-        if live != nil { return true }
         for (stream, offset) in offsets
         where !(try await LogFiles(directory: directory).read(stream, offset: offset, limit: 0).isComplete) {
             return false

@@ -90,9 +90,9 @@ private enum LogReading {
                 at: address,
                 environment: environment
             )
-        case .here(let directory, let live):
+        case .here(let directory):
             if wish.isFollowing {
-                return try follow(request, wish, attempt, directory: directory, live: live, environment)
+                return try follow(request, wish, attempt, directory: directory, environment)
             }
             return try await read(wish, attempt, directory: directory, environment)
         }
@@ -103,12 +103,10 @@ private enum LogReading {
         _ wish: Wish,
         _ attempt: AttemptID,
         directory: String,
-        live: AttemptLog?,
         _ environment: APIEnvironment
     ) throws(Problem) -> Response {
         var follow = LogFollow(
             directory: directory,
-            live: live,
             operations: environment.operations,
             attempt: attempt,
             offsets: [:],

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// The output of one live attempt: written by the supervisor's thread, followed by anyone in the process.
+/// The output of one live attempt, as its writer has it: whoever reads uses the files.
 ///
 /// Each stream is addressed by the offsets of what the process wrote. The first and last bytes are kept
 /// (``LogLimits``); what lay between is replaced by a marker when read (``AttemptLogReader``).
@@ -14,7 +14,6 @@ package final class AttemptLog: Sendable {
     /// Where the files are.
     package let directory: String
     private let writers: Mutex<Writers>
-    private let signal = LogSignal()
 
     /// Makes a log. No file is made before a stream's first byte.
     package init(directory: String, limits: LogLimits = LogLimits()) {
@@ -36,10 +35,9 @@ package final class AttemptLog: Sendable {
             case .stderr: writers.stderr.append(bytes)
             }
         }
-        signal.notify()
     }
 
-    /// Ends both streams and their followers; returns what became of each. Ending again changes nothing.
+    /// Ends both streams; returns what became of each. Ending again changes nothing.
     @discardableResult
     package func end() -> (stdout: LogStreamSummary, stderr: LogStreamSummary) {
         let summaries = writers.withLock { writers in
@@ -48,25 +46,6 @@ package final class AttemptLog: Sendable {
             writers.stderr.seal()
             return (writers.stdout.summary, writers.stderr.summary)
         }
-        signal.end()
         return summaries
-    }
-
-    /// The bytes of a stream from an offset on as they come, until the attempt ends.
-    ///
-    /// Nothing is buffered: each element is read from disk when asked for, `limit` bytes at most. A follower
-    /// slower than the process misses what the limits drop, and sees the marker there.
-    package func follow(
-        _ stream: LogStream,
-        from offset: Int64 = 0,
-        limit: Int = 65_536
-    ) -> AttemptLogFollower {
-        AttemptLogFollower(
-            reader: AttemptLogReader(directory: directory),
-            stream: stream,
-            offset: offset,
-            limit: limit,
-            signal: signal
-        )
     }
 }

@@ -187,11 +187,6 @@ package final class ProcessSupervisor: Sendable {
         loop.wake()
     }
 
-    /// The log of a process not ended yet; when it has ended, an ``AttemptLogReader`` reads its files.
-    package func log(of id: String) -> AttemptLog? {
-        loop.inbox.withLock { $0.logs[id] }
-    }
-
     /// The ids of the processes prepared or alive.
     package var knownIDs: [String] {
         loop.inbox.withLock { Array($0.logs.keys) }

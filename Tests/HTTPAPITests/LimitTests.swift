@@ -165,7 +165,7 @@ import Testing
 
     @Test func streamsAreBounded() async throws {
         try await withTemporaryDirectory { directory in
-            let fixture = try LogRoutesTests.Fixture(directory, isLive: true)
+            let fixture = try LogRoutesTests.Fixture(directory)
             fixture.write(Array("hello\n".utf8))
             try await LiveServer.with(fixture.operations, limits: Self.limits { $0.streams = 2 }) { server in
                 let path = LogRoutesTests.path + "?follow=1"

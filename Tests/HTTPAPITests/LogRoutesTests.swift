@@ -21,14 +21,13 @@ import Testing
         init(
             _ directory: String,
             worker: Int = 1,
-            limits: LogLimits = LogLimits(),
-            isLive: Bool = false
+            limits: LogLimits = LogLimits()
         ) throws {
             log = AttemptLog(directory: directory, limits: limits)
             operations = RecordedOperations(worker: worker)
             let run = try #require(RunID("hello@20261120T100000Z"))
             attempt = AttemptID(run: run, task: try TaskID("hi"), partition: 2, number: 1)
-            place(.here(directory: directory, live: isLive ? log : nil))
+            place(.here(directory: directory))
             setState("running")
         }
 
@@ -146,9 +145,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [false, true]) func followedLogIsByteEqualAndEndsWithTheAttempt(
-        _ isLive: Bool
-    ) async throws {
+    @Test func followedLogIsByteEqualAndEndsWithTheAttempt() async throws {
         let seed = UInt64.random(in: 0...UInt64.max)
         print("seed \(seed)")
         var random = SeededGenerator(state: seed)
@@ -158,7 +155,7 @@ import Testing
             }
         }
         try await withTemporaryDirectory { directory in
-            let fixture = try Fixture(directory, isLive: isLive)
+            let fixture = try Fixture(directory)
             try await LiveServer.with(fixture.operations) { server in
                 var reader = try await Self.follow(server)
                 var received: [UInt8] = []
@@ -198,9 +195,9 @@ import Testing
         }
     }
 
-    @Test(arguments: [false, true]) func followBeginsWithTheLastLines(_ isLive: Bool) async throws {
+    @Test func followBeginsWithTheLastLines() async throws {
         try await withTemporaryDirectory { directory in
-            let fixture = try Fixture(directory, isLive: isLive)
+            let fixture = try Fixture(directory)
             fixture.write(Array("one\ntwo\nthree\n".utf8))
             fixture.write(Array("oops\n".utf8), .stderr)
             fixture.log.end()
@@ -276,9 +273,9 @@ import Testing
         }
     }
 
-    @Test(arguments: [false, true]) func streamEndsWithItsClient(_ isLive: Bool) async throws {
+    @Test func streamEndsWithItsClient() async throws {
         try await withTemporaryDirectory { directory in
-            let fixture = try Fixture(directory, isLive: isLive)
+            let fixture = try Fixture(directory)
             fixture.write(Array("one\n".utf8))
             try await LiveServer.with(fixture.operations) { server in
                 func isOpen(_ count: Int) async throws -> Bool {
@@ -320,10 +317,10 @@ import Testing
         }
     }
 
-    /// What this process writes is waited for: nobody is asked how the attempt stands before its log has ended.
-    @Test func liveLogIsNotPolled() async throws {
+    /// Each line comes when it is written, whoever writes it.
+    @Test func followedLogComesAsItIsWritten() async throws {
         try await withTemporaryDirectory { directory in
-            let fixture = try Fixture(directory, isLive: true)
+            let fixture = try Fixture(directory)
             try await LiveServer.with(fixture.operations) { server in
                 var reader = try await Self.follow(server)
                 var offsets: [String: Int64] = ["stdout": 0, "stderr": 0]
@@ -337,7 +334,6 @@ import Testing
                     #expect(bytes == Array("line \(index)\n".utf8))
                     offsets[name] = offset + Int64(bytes.count)
                 }
-                #expect(!server.operations.calls.contains { $0.hasPrefix("attempts") })
                 fixture.setState("timed_out")
                 fixture.log.end()
                 #expect(try await reader.next()?.data == #"{"state":"timed_out"}"#)
@@ -349,7 +345,7 @@ import Testing
     /// A client that reads nothing holds up neither the writer nor the memory, and gets all of it in the end.
     @Test func slowClientOfALiveLogMissesNothing() async throws {
         try await withTemporaryDirectory { directory in
-            let fixture = try Fixture(directory, isLive: true)
+            let fixture = try Fixture(directory)
             try await LiveServer.with(fixture.operations) { server in
                 var reader = try await Self.follow(server, "?follow=1&stream=stdout")
                 var expected: [UInt8] = []
@@ -405,9 +401,9 @@ import Testing
         }
     }
 
-    @Test(arguments: [false, true]) func streamsEndAtShutdown(_ isLive: Bool) async throws {
+    @Test func streamsEndAtShutdown() async throws {
         try await withTemporaryDirectory { directory in
-            let fixture = try Fixture(directory, isLive: isLive)
+            let fixture = try Fixture(directory)
             fixture.write(Array("one\n".utf8))
             try await LiveServer.with(fixture.operations) { server in
                 var reader = try await Self.follow(server)

@@ -127,14 +127,13 @@ final class Workshop: Sendable {
     /// Follows standard output until it holds this text; returns all of it so far.
     @discardableResult
     func wait(for text: String, id: String = "run/task[0]/1") async throws -> String {
-        var seen = ""
-        let log = try #require(supervisor.log(of: id))
-        for try await slice in log.follow(.stdout) {
-            seen += String(decoding: slice.bytes, as: UTF8.self)
-            if seen.contains(text) { break }
+        let reader = AttemptLogReader(directory: logDirectory(id))
+        for await _ in AttemptLogWatch.changes(in: logDirectory(id)) {
+            let slice = try reader.read(.stdout, offset: 0, limit: 1 << 20)
+            let seen = String(decoding: slice.bytes, as: UTF8.self)
+            if seen.contains(text) { return seen }
         }
-        try #require(seen.contains(text))
-        return seen
+        throw CancellationError()
     }
 }
 

@@ -1,5 +1,4 @@
 package import Cron
-package import Processes
 package import Scheduling
 
 /// Why an operation was refused or could not be done. Maps one to one to a problem+json answer.
@@ -228,8 +227,8 @@ package struct UpcomingRun: Hashable, Sendable, Codable {
 
 /// Where the log of an attempt is.
 package enum LogLocation: Sendable {
-    /// On this machine's disk: the directory of the attempt's log, and the log itself while this process writes it.
-    case here(directory: String, live: AttemptLog?)
+    /// On this machine's disk: the directory of the attempt's log.
+    case here(directory: String)
     /// On another node, at this `HOST:PORT`.
     case node(WorkerID, address: String)
 }

@@ -493,7 +493,7 @@ extension NodeOperations {
         }
         let current = try current()
         if let place = places.first(where: { $0.worker() == found.worker }) {
-            return .here(directory: place.directory.logDirectory(id), live: nil)
+            return .here(directory: place.directory.logDirectory(id))
         }
         let registration: WorkerRegistration? = try await storing {
             try await optional(current.session, layout.worker(found.worker))
