@@ -75,6 +75,22 @@ struct BodyObject {
         }
     }
 
+    /// A whole number of a range. In YAML, whose members have lines, it is read from how it was written.
+    mutating func integer(_ key: String, in range: ClosedRange<Int>) -> Int? {
+        let value: Int?
+        switch members[key]?.value {
+        case nil, .null: return nil
+        case .integer(let number): value = Int(number)
+        case .string(let text): value = members[key]?.line == nil ? nil : Int(text)
+        default: value = nil
+        }
+        guard let value, range.contains(value) else {
+            refuse(key, "must be a whole number from \(range.lowerBound) to \(range.upperBound)")
+            return nil
+        }
+        return value
+    }
+
     /// A mapping of names to plain values; numbers and booleans become their text.
     mutating func texts(_ key: String) -> [String: String] {
         switch members[key]?.value {

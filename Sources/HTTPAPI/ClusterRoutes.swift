@@ -65,6 +65,21 @@ let clusterRoutes: [Route] = [
     },
     Route(
         .post,
+        "/v1/cluster:configure",
+        "configureCluster",
+        "Set how many runs the queue takes before timers hold back and requests are answered 429.",
+        body: .required("ClusterSettings"),
+        answer: "Cluster"
+    ) { request, environment in
+        var body = try await request.object(keys: ["maximum_queue_length"])
+        let length = body.integer("maximum_queue_length", in: 1...1_000_000)
+        if !body.has("maximum_queue_length") { body.refuse("maximum_queue_length", "is missing") }
+        try body.check()
+        if let length { try await environment.operations.setMaximumQueueLength(length) }
+        return JSONBody.response(try await environment.operations.cluster())
+    },
+    Route(
+        .post,
         "/v1/cluster:resume",
         "resumeCluster",
         "Go on after a pause of the cluster.",

@@ -78,6 +78,7 @@ enum OpenAPISchemas {
             required: ["code", "message"]
         ),
         "Readiness": object(["ready": boolean, "missing": array(text)], required: ["ready", "missing"]),
+        "ClusterSettings": object(["maximum_queue_length": integer], required: ["maximum_queue_length"]),
         "Reason": object(["reason": text], required: []),
         "RepeatRequest": object(["request_id": text], required: []),
         "Run": object(

@@ -8,15 +8,10 @@ extension ClusterSuite {
             try ZnodePath("\(cluster.root)/\(below)")
         }
 
-        /// Sets the bound of the queue in the cluster's configuration, which nodes follow.
-        private static func setQueueBound(_ cluster: TestCluster, _ bound: Int) async throws {
-            let path = try path(cluster, "configs")
-            try await cluster.withSession { session in
-                let data = Data(try await session.get(path).data)
-                var members = try JSONDecoder().decode(JSON.self, from: data).members
-                members["maximum_queue_length"] = .number(Double(bound))
-                _ = try await session.set(path, data: Array(try JSONEncoder().encode(JSON.object(members))))
-            }
+        private static func setQueueBound(_ node: ProductProcess, _ bound: Int) async throws {
+            let body = #"{"maximum_queue_length": \#(bound)}"#
+            let answer = try await node.api.send("POST", "/v1/cluster:configure", body: body)
+            #expect(answer.status == 200, "\(answer.text)")
         }
 
         private static func metric(_ name: String, _ node: ProductProcess) async throws -> Int? {
@@ -36,7 +31,7 @@ extension ClusterSuite {
                 )
                 #expect(try await api.ended(over)["state"].string == "succeeded")
                 try await api.addJob(Self.stuck)
-                try await Self.setQueueBound(cluster, 3)
+                try await Self.setQueueBound(nodes[1], 3)
                 try await eventually("all nodes know the bound") {
                     for node in nodes {
                         guard try await Self.metric("skyfire_queue_length_limit", node) == 3 else {
@@ -82,7 +77,7 @@ extension ClusterSuite {
                     try await session.get(try Self.path(cluster, "fired/tick")).stat.version
                 }
                 #expect(fired == still)
-                try await Self.setQueueBound(cluster, 1_000)
+                try await Self.setQueueBound(nodes[1], 1_000)
                 try await eventually("what was held back runs") { Files.lines(ticks).count >= 3 }
                 _ = try await api.run("stuck")
             }

@@ -276,6 +276,10 @@ final class RecordedOperations: ClusterOperations {
         return events
     }
 
+    func setMaximumQueueLength(_ length: Int) async throws(OperationError) {
+        try note("maximum queue length \(length)") { (_: inout State) throws(OperationError) in }
+    }
+
     func bounds() async -> [BoundFigure] { state.withLock { $0.bounds } }
 
     func missingForReady() async -> [String] { state.withLock { $0.missing } }

@@ -62,6 +62,20 @@ import Testing
             #expect(paused.text.contains(#""is_paused":true"#))
             #expect(server.operations.calls.contains("paused true mending"))
             #expect(try await server.send(.POST, "/v1/cluster:resume").text.contains(#""is_paused":false"#))
+            for (body, type, status) in [
+                (#"{"maximum_queue_length": 7}"#, "application/json", 200),
+                ("maximum_queue_length: 8", "application/yaml", 200), ("{}", "application/json", 422),
+                (#"{"maximum_queue_length": 0}"#, "application/json", 422),
+                (#"{"maximum_queue_length": "9"}"#, "application/json", 422),
+                (#"{"max": 1}"#, "application/json", 422),
+            ] {
+                let answer = try await server.send(.POST, "/v1/cluster:configure", body: body, type: type)
+                #expect(answer.status == status, "\(body): \(answer.text)")
+            }
+            #expect(
+                server.operations.calls.filter { $0.hasPrefix("maximum") }
+                    == ["maximum queue length 7", "maximum queue length 8"]
+            )
             _ = try await server.send(.GET, "/v1/upcoming?from=2026-01-01T00:00:00Z&limit=3")
             #expect(
                 server.operations.calls.last == "upcoming 2026-01-01T00:00:00.000Z 2026-01-02T00:00:00.000Z 3"

@@ -10,13 +10,29 @@ import Testing
     ]
 
     @Test(arguments: 1...12)
-    func piecesOfAnySizeGiveTheSameEvents(size: Int) {
+    func piecesOfAnySizeGiveTheSameEvents(size: Int) throws {
         var parser = ServerSentEventParser()
         let bytes = Array(Self.text.utf8)
         var events: [ServerSentEvent] = []
         for start in stride(from: 0, to: bytes.count, by: size) {
-            events += parser.parse(bytes[start..<min(start + size, bytes.count)])
+            events += try parser.parse(bytes[start..<min(start + size, bytes.count)])
         }
         #expect(events == Self.events)
+    }
+
+    @Test func eventsAreBounded() throws {
+        let limit = ServerSentEventParser.largestEvent
+        var parser = ServerSentEventParser()
+        // What ends in time starts the count anew, however much it is together.
+        for _ in 0..<3 {
+            _ = try parser.parse("data: ".utf8)
+            _ = try parser.parse(repeatElement(UInt8(ascii: "x"), count: limit - 6))
+            #expect(try parser.parse("\n\n".utf8).first?.data.utf8.count == limit - 6)
+        }
+        // Many lines of one event count together.
+        _ = try parser.parse("data: a\ndata: b\n".utf8)
+        #expect(throws: ServerSentEventParser.Overlong.self) {
+            _ = try parser.parse(repeatElement(UInt8(ascii: "x"), count: limit - 13))
+        }
     }
 }

@@ -227,6 +227,34 @@ import Testing
         }
     }
 
+    @Test func followBreaksALineThatIsTooLong() async throws {
+        let script: FakeServer.Script = { request, _ in
+            if request.method == "POST" { return .json(Self.run("queued"), status: 201) }
+            if request.path.hasSuffix("/log") {
+                guard request.path.contains("/a/"), request.uri.contains("stream=stdout") else {
+                    return .log("", next: 0, complete: true)
+                }
+                // The line comes in two slices.
+                let isFirst = request.uri.contains("offset=0")
+                let text = String(repeating: "x", count: isFirst ? 100_000 : 50_000) + (isFirst ? "" : "\n")
+                return .log(text, next: isFirst ? 100_000 : 150_001, complete: !isFirst)
+            }
+            if request.path.hasSuffix("/tasks") {
+                let tasks = ["a", "b"].map {
+                    Self.task($0, "x", attempts: Self.attempt(1, "succeeded", exit: 0))
+                }
+                return .json("{\"items\": [\(tasks[0]), \(tasks[1])], \"next_cursor\": null}")
+            }
+            return .json(Self.run("succeeded"))
+        }
+        try await FakeServer.with(script) { _, url in
+            let outcome = try await VerbBench.run("run", "hello", "--follow", server: url)
+            let lines = outcome.output.split(separator: "\n").dropFirst()
+            #expect(lines.allSatisfy { $0.hasPrefix("a | x") })
+            #expect(lines.map { $0.utf8.count - 4 } == [65_536, 84_464])
+        }
+    }
+
     @Test func logsGoOnAtTheByteWhereTheStreamBroke() async throws {
         func event(_ id: String, _ text: String) -> String {
             let data = Data(text.utf8).base64EncodedString()

@@ -289,6 +289,8 @@ package protocol ClusterOperations: Sendable {
     func setDraining(_ worker: WorkerID, _ isDraining: Bool) async throws(OperationError)
     func cluster() async throws(OperationError) -> ClusterView
     func setPaused(_ isPaused: Bool, reason: String?) async throws(OperationError)
+    /// How many runs the queue takes before timers hold back and `createRun` is refused.
+    func setMaximumQueueLength(_ length: Int) async throws(OperationError)
     /// Declares the workers that are not there gone for good, so that the rest takes everything of theirs over.
     func giveUpAbsent(reason: String?) async throws(OperationError)
     /// Due times of all jobs in a span, soonest first, `limit` at most.

@@ -228,6 +228,10 @@ package struct NodeOperations: ClusterOperations {
         )
     }
 
+    package func setMaximumQueueLength(_ length: Int) async throws(OperationError) {
+        try await configure { $0.maximumQueueLength = length }
+    }
+
     package func setDraining(_ worker: WorkerID, _ isDraining: Bool) async throws(OperationError) {
         let current = try current()
         let stat = try await storing { try await current.session.exists(layout.worker(worker)) }

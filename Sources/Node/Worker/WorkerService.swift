@@ -200,7 +200,7 @@ package final class WorkerService: Sendable {
                 znode = try await desk.session.get(path)
             } catch {
                 guard error.code == .noNode else { throw error }
-                self.work.withLock { $0.core.assignmentGone(attempt) }
+                self.perform { $0.assignmentGone(attempt) }
                 return
             }
             let isStarted = znode.stat.version > 0
@@ -287,7 +287,7 @@ package final class WorkerService: Sendable {
             }
         case .gone:
             discard(attempt)
-            work.withLock { $0.core.assignmentGone(attempt) }
+            perform { $0.assignmentGone(attempt) }
         }
     }
 

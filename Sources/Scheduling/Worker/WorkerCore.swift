@@ -50,6 +50,8 @@ package struct WorkerCore: Sendable {
         var kill: KillMode?
         /// Whether the assignment vanished while the start was being committed.
         var isTaken = false
+        /// Whether a kill request was there when the assignment was gone: it goes when the attempt is forgotten.
+        var leavesKill = false
         /// Whether a T5 was sent and its answer lost, so that it may have been applied.
         var mayBeFinished = false
     }
@@ -142,6 +144,7 @@ package struct WorkerCore: Sendable {
                 if !listed.contains(id) { commands.append(.deleteKill(id)) }
                 continue
             }
+            if !listed.contains(id) { held[id]?.leavesKill = true }
             // A cancel may have been replaced by a kill.
             guard attempt.kill != .kill else { continue }
             switch attempt.phase {
@@ -183,8 +186,8 @@ package struct WorkerCore: Sendable {
     }
 
     /// The assignment was gone when it was read, or could not be started any more.
-    package mutating func assignmentGone(_ id: AttemptID) {
-        held[id] = nil
+    package mutating func assignmentGone(_ id: AttemptID) -> [Command] {
+        forget(id)
     }
 
     /// The session ended before an assignment was read or T4 was answered: the next list decides.
@@ -234,8 +237,12 @@ package struct WorkerCore: Sendable {
 
     /// T5 is committed, or the late end was told.
     package mutating func finished(_ id: AttemptID) -> [Command] {
-        held[id] = nil
-        return [.acknowledge(id)]
+        [.acknowledge(id)] + forget(id)
+    }
+
+    /// The list that told of the kill request may be the last one: nothing that changes follows.
+    private mutating func forget(_ id: AttemptID) -> [Command] {
+        held.removeValue(forKey: id)?.leavesKill == true ? [.deleteKill(id)] : []
     }
 
     /// The answer to T5 was lost.

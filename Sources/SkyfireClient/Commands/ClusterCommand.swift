@@ -7,7 +7,7 @@ struct ClusterCommand: AsyncParsableCommand {
         abstract: "Look at the cluster, pause it, go on.",
         subcommands: [
             ClusterStatus.self, ClusterPause.self, ClusterResume.self, ClusterTakeover.self,
-            ClusterLeader.self,
+            ClusterConfigure.self, ClusterLeader.self,
         ],
         defaultSubcommand: ClusterStatus.self
     )
@@ -80,6 +80,38 @@ struct ClusterTakeover: ClientVerb {
     func perform(_ session: ClientSession) async throws {
         let answer = try await session.post(APIPath("cluster", verb: "takeover"), reason: reason)
         session.one(try answer.tree(), Columns.cluster, lines: ["absent workers are given up"])
+    }
+}
+
+/// `skyfire cluster configure`
+struct ClusterConfigure: ClientVerb {
+    static let configuration = CommandConfiguration(
+        commandName: "configure",
+        abstract: "Change the settings of the whole cluster; they apply at once."
+    )
+
+    @Option(
+        help: ArgumentHelp(
+            "How many runs the queue takes. Beyond that timers hold back, and new runs are refused.",
+            valueName: "n"
+        )
+    )
+    var maxQueue: Int
+
+    @OptionGroup var globals: GlobalOptions
+
+    mutating func validate() throws {
+        if !(1...1_000_000).contains(maxQueue) { throw ValidationError("--max-queue is 1 to 1000000") }
+    }
+
+    func perform(_ session: ClientSession) async throws {
+        let body = JSONTree.object(["maximum_queue_length": .integer(Int64(maxQueue))])
+        let answer = try await session.api.checked(
+            .post,
+            APIPath("cluster", verb: "configure").description,
+            json: Array(body.json(isPretty: false).utf8)
+        )
+        session.one(try answer.tree(), Columns.cluster, lines: ["the queue takes \(maxQueue) runs"])
     }
 }
 

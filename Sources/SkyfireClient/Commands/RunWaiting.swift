@@ -61,12 +61,14 @@ struct LogFollower {
 
     private struct Place {
         var offset: Int64 = 0
-        /// A line that has not ended yet.
+        /// A line that has not ended yet, of less than `longestLine` bytes.
         var pending: [UInt8] = []
         var failures = 0
         var isDone = false
     }
 
+    /// In bytes. Without a prefix output goes through as it is.
+    private static let longestLine = 65_536
     /// Rounds in which a log may fail once its attempt is over, before it is given up.
     private static let tries = 8
 
@@ -158,6 +160,13 @@ struct LogFollower {
             out += prefix.utf8
             out += rest[...end]
             rest = rest[(end + 1)...]
+        }
+        // A longer one is broken, so that no line has to fit into memory.
+        while rest.count >= Self.longestLine {
+            out += prefix.utf8
+            out += rest.prefix(Self.longestLine)
+            out.append(UInt8(ascii: "\n"))
+            rest = rest.dropFirst(Self.longestLine)
         }
         place.pending = Array(rest)
         if !out.isEmpty { session.console.data(out) }

@@ -127,12 +127,17 @@ package struct APIClient: Sendable {
         var parser = ServerSentEventParser()
         do {
             for try await chunk in response.body {
-                for event in parser.parse(chunk.readableBytesView) where try await handle(event) {
+                for event in try parser.parse(chunk.readableBytesView) where try await handle(event) {
                     return true
                 }
             }
         } catch let error as ClientError {
             throw error
+        } catch is ServerSentEventParser.Overlong {
+            throw ClientError(
+                .failure,
+                "the server sent an event of more than \(ServerSentEventParser.largestEvent) bytes"
+            )
         } catch {
             try Task.checkCancellation()
             console.detail("the stream broke: \(error)")

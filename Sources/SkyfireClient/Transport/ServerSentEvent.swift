@@ -12,18 +12,26 @@ package struct ServerSentEvent: Hashable, Sendable {
     }
 }
 
-/// Reads `text/event-stream` in pieces of any size (HTML Standard, 9.2.6).
+/// Reads `text/event-stream` in pieces of any size (HTML Standard, 9.2.6), with events of at most `largestEvent` bytes.
 package struct ServerSentEventParser: Sendable {
+    /// An event was longer than `largestEvent`. The stream cannot be read on.
+    package struct Overlong: Error {}
+
+    /// Far more than any event of ours has.
+    package static let largestEvent = 16 << 20
+
     private var line: [UInt8] = []
     private var event = ""
     private var data: [String] = []
     private var id: String?
     private var lastWasReturn = false
+    /// Bytes of the event that has not ended.
+    private var size = 0
 
     package init() {}
 
     /// Takes bytes, and returns the events that end in them.
-    package mutating func parse(_ bytes: some Sequence<UInt8>) -> [ServerSentEvent] {
+    package mutating func parse(_ bytes: some Sequence<UInt8>) throws(Overlong) -> [ServerSentEvent] {
         var events: [ServerSentEvent] = []
         for byte in bytes {
             let isSecondHalf = byte == UInt8(ascii: "\n") && lastWasReturn
@@ -32,6 +40,8 @@ package struct ServerSentEventParser: Sendable {
             if byte == UInt8(ascii: "\n") || byte == UInt8(ascii: "\r") {
                 if let event = endLine() { events.append(event) }
             } else {
+                size += 1
+                guard size <= Self.largestEvent else { throw Overlong() }
                 line.append(byte)
             }
         }
@@ -41,7 +51,7 @@ package struct ServerSentEventParser: Sendable {
     private mutating func endLine() -> ServerSentEvent? {
         defer { line.removeAll(keepingCapacity: true) }
         guard !line.isEmpty else {
-            defer { (event, data) = ("", []) }
+            defer { (event, data, size) = ("", [], 0) }
             return data.isEmpty
                 ? nil
                 : ServerSentEvent(

@@ -82,7 +82,7 @@ import Testing
     @Test func assignmentGoneIsForgotten() {
         for core in [reading(), starting()] {
             var core = core
-            core.assignmentGone(attempt)
+            #expect(core.assignmentGone(attempt) == [])
             #expect(core.liveCount == 0)
         }
     }
@@ -216,5 +216,26 @@ import Testing
         #expect(core.killRequested(attempt, .kill) == [])
         var ending = finishing()
         #expect(ending.assignmentsListed([name, killName], isFirst: false) == [])
+    }
+
+    /// The list after the finish may come before the answer to it, and nothing changes after that list.
+    @Test(arguments: [false, true]) func killThatOutlivesItsAttemptIsDeleted(isKnown: Bool) {
+        var core = running()
+        if isKnown {
+            #expect(core.assignmentsListed([name, killName], isFirst: false) == [.readKill(attempt)])
+            #expect(core.killRequested(attempt, .kill) == [.stop(attempt, .kill)])
+        }
+        let end = AttemptEnd(outcome: isKnown ? .killed : .succeeded, endedAt: now)
+        #expect(core.ended(attempt, end) == [.finish(attempt, end)])
+        #expect(core.assignmentsListed([killName], isFirst: false) == [])
+        #expect(core.finished(attempt) == [.acknowledge(attempt), .deleteKill(attempt)])
+        // In the other order the list says it all.
+        var late = finishing()
+        #expect(late.finished(attempt) == [.acknowledge(attempt)])
+        #expect(late.assignmentsListed([killName], isFirst: false) == [.deleteKill(attempt)])
+        // What is gone before it was read takes its kill request along, too.
+        var unread = reading()
+        #expect(unread.assignmentsListed([killName], isFirst: false) == [.readKill(attempt)])
+        #expect(unread.assignmentGone(attempt) == [.deleteKill(attempt)])
     }
 }
