@@ -5,7 +5,7 @@ import time
 
 from basics import Failed, wait_until
 from proxy import DROP, Rule
-from phases import REQUESTS
+from phases import REQUESTS, running_worker
 from servers import RedisError
 from spaces import hold
 from wire import steal_session
@@ -172,14 +172,21 @@ class DropReply(Fault):
     """The answers to several commits of one kind are lost after they took effect, and the connections are reset."""
 
     role = NOBODY
-    times = 4
 
     def strike(self, scene):
         _, words, matches = REQUESTS[scene.phase]
-        self._rule = scene.cluster.proxy.add(Rule(words, matches, DROP, times=self.times))
+        self._times = 4
+        if scene.phase == "reclaim":
+            # There is something to take over once a worker is lost, in as few commits as the leader likes.
+            self._times = 1
+            lost = running_worker(scene.cluster)
+            self._rule = scene.cluster.proxy.add(Rule(words, matches, DROP))
+            lost.lose()
+        else:
+            self._rule = scene.cluster.proxy.add(Rule(words, matches, DROP, times=self._times))
 
     def last(self, scene):
-        wait_until(f"{self.times} lost answers", lambda: self._rule.hits >= self.times, within=40)
+        wait_until(f"{self._times} lost answers", lambda: self._rule.hits >= self._times, within=40)
 
     def heal(self, scene):
         scene.cluster.proxy.remove(self._rule)

@@ -78,7 +78,8 @@ def reach(phase, cluster, role, random, action=None):
     if phase in REQUESTS:
         return _reach_request(phase, cluster, role, random, action or random.choice((BEFORE, AFTER)), leader)
     if phase == "running":
-        return Reached(cluster, None, _running(cluster, role, leader))
+        node = running_worker(cluster)
+        return Reached(cluster, None, leader if role == "leader" else node)
     if phase == "idle":
         return Reached(cluster, None, leader if role == "leader" else _other(cluster, random, leader))
     raise Failed(f"there is no phase {phase}")
@@ -105,7 +106,7 @@ def _reach_request(phase, cluster, role, random, action, leader):
     rule = cluster.proxy.add(Rule(words, matches, action, nodes=senders, skip=random.randrange(3)))
     if phase == "reclaim":
         # Somebody must be lost first, so that there is something to take over.
-        lost = _running(cluster, "worker", leader)
+        lost = running_worker(cluster)
         cluster.mark("lose-worker", target=lost.name)
         lost.lose()
         others = [node for node in others if node is not lost]
@@ -124,19 +125,18 @@ def _reach_request(phase, cluster, role, random, action, leader):
     return Reached(cluster, rule, node)
 
 
-def _running(cluster, role, leader):
-    """A node of the role that has long tasks running."""
+def running_worker(cluster):
+    """A node that does not lead and has long tasks running."""
     sightings = Sightings(cluster.probes)
-    busy = [node for node in cluster.nodes if node is not leader]
 
     def found():
-        for node in busy:
-            if sightings.started("long", node.worker):
+        leader = cluster.leader
+        for node in cluster.nodes:
+            if leader is not None and node is not leader and sightings.started("long", node.worker):
                 return node
         return None
 
-    node = wait_until("long tasks running on a worker", found, within=REACH_S)
-    return leader if role == "leader" else node
+    return wait_until("long tasks running on a worker", found, within=REACH_S)
 
 
 def _other(cluster, random, leader):

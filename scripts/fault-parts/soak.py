@@ -5,8 +5,8 @@ import os
 import subprocess
 import time
 
-from basics import Background, Failed, RecordFile, read_file, say, write_file
-from faults import FAULTS
+from basics import Background, Failed, RecordFile, read_file, say, wait_until, write_file
+from faults import FAULTS, LEADER, NOBODY
 from scene import Scene
 from spaces import hold
 from wire import Unreachable
@@ -16,12 +16,16 @@ EVERY_S = 10
 SLOPES = {
     "rss_bytes": 8 << 20, "pss_bytes": 8 << 20, "fds": 4, "threads": 4, "znodes": 60, "redis_bytes": 256 << 20,
 }
-# What is drawn; those that need a special cluster are left out.
-KINDS = (
-    "kill-leader", "kill-worker", "lose-worker", "crash-worker", "stop-leader", "stop-worker", "freeze-worker",
-    "cut-worker", "one-way", "expire", "zookeeper-kill", "zookeeper-roll", "zookeeper-slow", "quorum-loss",
-    "redis-stop", "redis-kill", "redis-full", "redis-read-only", "redis-password",
+# What is drawn; those that need a special cluster are left out. Half of the nodes are never killed, so that their
+# memory can be followed for hours.
+DEADLY = ("kill-leader", "kill-worker", "lose-worker", "crash-worker", "kill-runner")
+KINDS = DEADLY + (
+    "stop-leader", "stop-worker", "freeze-worker", "cut-worker", "cut-leader", "one-way", "expire", "zookeeper-kill",
+    "zookeeper-roll", "zookeeper-slow", "zookeeper-full", "quorum-loss", "redis-stop", "redis-kill", "redis-full",
+    "redis-read-only", "redis-password",
 )
+MORTAL = 2
+WARM_UP_S = 300
 
 
 class Soak(Scene):
@@ -29,19 +33,19 @@ class Soak(Scene):
 
     is_alone = True
     cluster_options = {"count": 4}
-    workload_options = {"flow_pause": 1.5, "submit_pause": 30.0, "long_pause": 8.0}
+    workload_options = {"flow_pause": 1.5, "long_pause": 8.0}
     may_fail = True
 
     def play(self):
         self.sample_file = os.path.join(self.cluster.directory, "samples.ndjson")
         sampler = Sampler(self.cluster, self.sample_file)
         self.workload.prepare()
-        self.workload.start()
+        self.workload.start("flow", "long", "cancel")
         end = time.monotonic() + 3600 * self.options.hours
         counts = {}
         try:
             while time.monotonic() < end:
-                kind = self.random.choice(KINDS)
+                kind = self._draw()
                 counts[kind] = counts.get(kind, 0) + 1
                 say(f"{self.name}: {kind}, {(end - time.monotonic()) / 60:.0f} minutes left")
                 self._fault(kind)
@@ -51,32 +55,37 @@ class Soak(Scene):
         self.notes.append(" ".join(f"{kind}×{count}" for kind, count in sorted(counts.items())))
         self._slopes()
 
+    def _draw(self):
+        """A kind of fault, and whom it strikes."""
+        leader = wait_until("a leader after everything was healed", lambda: self.cluster.leader, within=60)
+        mortal = self.cluster.nodes[:MORTAL]
+        while True:
+            kind = self.random.choice(KINDS)
+            candidates = mortal if kind in DEADLY else self.cluster.nodes
+            candidates = [node for node in candidates if (node is leader) == (FAULTS[kind]().role == LEADER)]
+            if candidates:
+                self.node = self.random.choice(candidates)
+                return kind
+
     def _fault(self, kind):
         fault = FAULTS[kind]()
-        leader = None
-        for _ in range(600):
-            leader = self.cluster.leader
-            if leader:
-                break
-            hold(0.1)
-        if leader is None:
-            raise Failed("no leader for a minute after everything was healed")
-        others = [node for node in self.cluster.nodes if node is not leader]
-        self.node = leader if fault.role == "leader" else self.random.choice(others)
         self.term_before = self.cluster.term
-        target = "" if fault.role == "nobody" else self.node.name
+        target = "" if fault.role == NOBODY else self.node.name
         self.cluster.mark(kind, "start", target)
         fault.strike(self)
         fault.last(self)
         fault.heal(self)
         self.restart_all()
+        wait_until("all nodes are registered again", lambda: all(
+            self.cluster.is_registered(node) for node in self.cluster.nodes), within=60)
         self.cluster.mark(kind, "stop", target)
 
     def _slopes(self):
         settings = os.path.join(self.cluster.directory, "slopes.json")
         write_file(settings, json.dumps({"slopes": SLOPES}))
         done = subprocess.run(
-            [self.world.history, "slopes", "--samples", self.sample_file, "--settings", settings],
+            [self.world.history, "slopes", "--samples", self.sample_file, "--settings", settings, "--warm-up",
+             str(WARM_UP_S if self.options.hours >= 0.5 else 0)],
             capture_output=True, text=True, check=False)
         write_file(os.path.join(self.cluster.directory, "slopes.txt"), done.stdout + done.stderr)
         if done.returncode != 0:
@@ -87,7 +96,7 @@ class Soak(Scene):
 
 
 class Sampler:
-    """Writes what the processes of a cluster hold, every ten seconds."""
+    """Writes what the processes of a cluster that are never killed hold, every ten seconds."""
 
     def __init__(self, cluster, path):
         self._cluster = cluster
@@ -101,7 +110,7 @@ class Sampler:
 
     def _loop(self):
         while self._threads.pace(EVERY_S):
-            for node in self._cluster.nodes:
+            for node in self._cluster.nodes[MORTAL:]:
                 self._process(node.name, "node", node.pid)
                 for pid in node.runner_pids():
                     self._process(f"{node.name}-runner", "runner", pid)
