@@ -34,6 +34,18 @@ static void reset_signals(void) {
     for (int number = 1; number < NSIG; number++) syscall(SYS_rt_sigaction, number, action, NULL, 8);
 }
 
+// The limit of descriptors that started processes get; of use where this process has raised its own.
+static struct rlimit started_limit;
+static int has_raised;
+
+void skyfire_process_raise_descriptors(void) {
+    struct rlimit raised;
+    if (getrlimit(RLIMIT_NOFILE, &started_limit) != 0) return;
+    raised = started_limit;
+    raised.rlim_cur = raised.rlim_max;
+    has_raised = setrlimit(RLIMIT_NOFILE, &raised) == 0;
+}
+
 // The steps between vfork and exec; only what is async-signal-safe. Returns the errno of the step that failed.
 static int become(const char *path, char *const argv[], char *const envp[], const char *working_directory,
                   int standard_output, int standard_error, int control_group, pid_t parent) {
@@ -49,6 +61,7 @@ static int become(const char *path, char *const argv[], char *const envp[], cons
     if (null < 0) return errno;
     if (null != 0 && dup2(null, 0) < 0) return errno;
     close_from(3);
+    if (has_raised && setrlimit(RLIMIT_NOFILE, &started_limit) != 0) return errno;
     if (chdir(working_directory) != 0) return errno;
     sigemptyset(&none);
     if (sigprocmask(SIG_SETMASK, &none, NULL) != 0) return errno;

@@ -4,6 +4,32 @@ import Testing
 
 extension ClusterSuite {
     @Suite struct SoloTests {
+        /// Tasks have directories of their own, so nothing that they are told may be relative to the node's.
+        @Test(.timeLimit(.minutes(1))) func aRelativeDataDirectoryIsAsGood() async throws {
+            let folder = try ServerDirectory(name: "skyfire-relative")
+            defer {
+                RunProcesses.end(below: folder.path)
+                folder.remove()
+            }
+            let solo = try await ProductProcess.start(
+                ["dev", "--workers", "1", "--http", "127.0.0.1:0", "--data", "data"],
+                name: "relative",
+                directory: folder.path,
+                dataDirectory: "\(folder.path)/data"
+            )
+            defer { solo.kill() }
+            let run = try await solo.api.addJobAndRun(
+                """
+                version: 1
+                name: hands-on
+                tasks:
+                  - {id: a, run: 'echo n=5 >> "$SKYFIRE_OUTPUT"', outputs: [n]}
+                  - {id: b, needs: [a], run: 'test "${tasks.a.outputs.n}" = 5'}
+                """
+            )
+            #expect(try await solo.api.ended(run)["state"].string == "succeeded")
+        }
+
         @Test(.timeLimit(.minutes(1))) func aKilledSoloClusterGoesOnWhereItWas() async throws {
             let folder = try ServerDirectory(name: "skyfire-solo")
             defer {

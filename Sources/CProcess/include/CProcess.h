@@ -24,6 +24,10 @@ int skyfire_process_detach(const char *path, char *const argv[], char *const env
 // Returns 0 or an errno.
 int skyfire_process_guard(const char *path, char *const argv[], char *const envp[]);
 
+// Lets this process have as many descriptors as it may; the processes that it starts get the limit of before. To be
+// called once, before any is started.
+void skyfire_process_raise_descriptors(void);
+
 // Accepts a connection from a process of this user: closed on exec, never blocking. Returns it, or -errno.
 int skyfire_accept_own(int listener);
 

@@ -16,11 +16,16 @@ package final class DataDirectory: Sendable {
 
     /// Makes the directory if need be and locks it.
     package init(path: String) throws(DataDirectoryError) {
-        self.path = path
         guard DataDirectory.makeDirectories(path) else {
             throw DataDirectoryError(description: "cannot make \(path): \(String(cString: strerror(errno)))")
         }
-        let lockPath = "\(path)/lock"
+        // Absolute, because it is told to processes with directories of their own.
+        guard let absolute = realpath(path, nil) else {
+            throw DataDirectoryError(description: "cannot find \(path): \(String(cString: strerror(errno)))")
+        }
+        defer { free(absolute) }
+        self.path = String(cString: absolute)
+        let lockPath = "\(self.path)/lock"
         let descriptor = open(lockPath, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else {
             throw DataDirectoryError(

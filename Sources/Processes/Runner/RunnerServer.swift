@@ -52,6 +52,8 @@ package final class RunnerServer: @unchecked Sendable {
             }
         }
         guard failure == 0 else { throw ProcessError(errno: failure, "starting the runner's guard") }
+        // Each process takes three descriptors or more.
+        skyfire_process_raise_descriptors()
         let journal = try ProcessJournal(directory: directory)
         _ = journal.sweep()
         listener = try files.listen()
