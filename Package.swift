@@ -26,7 +26,10 @@ let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 
 let package = Package(
     name: "skyfire",
-    products: [.executable(name: "skyfire", targets: ["skyfire"])],
+    products: [
+        .executable(name: "skyfire", targets: ["skyfire"]),
+        .executable(name: "skyfire-sim", targets: ["SkyfireSim"]),
+    ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
@@ -113,6 +116,20 @@ let package = Package(
                 "SkyfireClient", "ZnodeStore", "ZnodeStoreSQLite", "ZooKeeper",
                 argumentParser, lifecycle, logging, unixSignals,
             ],
+            swiftSettings: settings
+        ),
+
+        // Whole clusters in virtual time.
+        .target(
+            name: "Simulation",
+            dependencies: [
+                "Coordination", "Cron", "Node", "Scheduling", "ZnodeStore", collections, logging,
+            ],
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "SkyfireSim",
+            dependencies: ["Simulation", argumentParser],
             swiftSettings: settings
         ),
 

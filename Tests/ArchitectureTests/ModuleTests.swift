@@ -18,6 +18,8 @@ struct ModuleTests {
         "Node": ["CZlib", "Coordination", "Cron", "Processes", "Scheduling", "ZnodeStore"],
         "HTTPAPI": ["Node", "JobFile", "Scheduling", "Cron", "Processes"],
         "SkyfireClient": ["JobFile", "Scheduling", "Cron"],
+        "Simulation": ["Coordination", "Cron", "Node", "Scheduling", "ZnodeStore"],
+        "SkyfireSim": ["Simulation"],
         "skyfire": [
             "Coordination", "Cron", "HTTPAPI", "Mirror", "Node", "Processes", "Redis", "Scheduling",
             "SkyfireClient", "ZnodeStore", "ZnodeStoreSQLite", "ZooKeeper",

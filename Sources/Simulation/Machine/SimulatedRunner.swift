@@ -1,0 +1,334 @@
+import Node
+import Scheduling
+
+/// How a virtual process behaves.
+struct ProcessBehaviour: Hashable {
+    /// How long it works, in nanoseconds of true time; `nil`: until it is ended.
+    var duration: Int64?
+    var exitCode = 0
+    /// Whether TERM does nothing to it.
+    var ignoresTerm = false
+    /// Whether it cannot be started at all.
+    var failsToStart = false
+}
+
+/// The runner beside a node: it starts, watches and ends virtual processes, outlives its node, and holds the lease.
+///
+/// `@unchecked`: see `VirtualLoop`.
+final class SimulatedRunner: @unchecked Sendable {
+    private enum Phase {
+        case prepared
+        case running
+        case ended(AttemptEnd)
+    }
+
+    private struct Held {
+        var attempt: AttemptID
+        var assignment: Assignment
+        var token: Int64
+        var phase = Phase.prepared
+        var startedAt: WallTime?
+        var behaviour = ProcessBehaviour(duration: 0)
+        var timers: [VirtualLoop.TimerID] = []
+        var isStopping = false
+    }
+
+    private unowned let machine: Machine
+    private var held: [AttemptID: Held] = [:]
+    /// Until when exclusive attempts may run and anything may be released, by the machine's clock.
+    private var deadline: ContinuousClock.Instant?
+    private var deadlineTimer: VirtualLoop.TimerID?
+    weak var link: RunnerLink?
+
+    init(machine: Machine) {
+        self.machine = machine
+    }
+
+    private var loop: VirtualLoop { machine.loop }
+
+    var attempts: [AttemptID] { held.keys.sorted() }
+
+    func isReleased(_ attempt: AttemptID) -> Bool {
+        switch held[attempt]?.phase {
+        case .running, .ended: true
+        case .prepared, nil: false
+        }
+    }
+
+    // MARK: What the node asks for
+
+    func prepare(_ attempt: AttemptID, _ assignment: Assignment, token: Int64) {
+        guard held[attempt] == nil else { return }
+        held[attempt] = Held(attempt: attempt, assignment: assignment, token: token)
+        if machine.bug.spawnsAtPrepare { start(attempt) }
+    }
+
+    func release(_ attempt: AttemptID) {
+        guard let entry = held[attempt], case .prepared = entry.phase else { return }
+        if let deadline, machine.clock.instant >= deadline, !machine.bug.ignoresLease {
+            finish(attempt, outcome: .refused, reason: "the node has lost contact")
+            return
+        }
+        start(attempt)
+    }
+
+    private func start(_ attempt: AttemptID) {
+        guard var entry = held[attempt] else { return }
+        let behaviour = machine.behaviour(of: entry.assignment)
+        guard !behaviour.failsToStart else {
+            finish(attempt, outcome: .systemFailed, reason: "it could not be started")
+            return
+        }
+        entry.phase = .running
+        entry.behaviour = behaviour
+        entry.startedAt = machine.clock.wall
+        held[attempt] = entry
+        machine.trace.note("start", attempt.znodeName, details: "on \(machine.name) token \(entry.token)")
+        machine.onProcess?(.started(attempt, token: entry.token, isExclusive: entry.assignment.isExclusive))
+        if let duration = behaviour.duration {
+            later(attempt, duration) { runner in
+                let code = behaviour.exitCode
+                runner.finish(
+                    attempt,
+                    outcome: code == 0 ? .succeeded : .failed,
+                    exitCode: code,
+                    reason: code == 0 ? nil : "exit code \(code)"
+                )
+            }
+        }
+        if let timeout = entry.assignment.timeoutMilliseconds {
+            later(attempt, timeout * 1_000_000) { $0.end(attempt, as: .timedOut, isHard: false) }
+        }
+    }
+
+    func discard(_ attempt: AttemptID) {
+        guard let entry = held[attempt], case .prepared = entry.phase else { return }
+        held[attempt] = nil
+    }
+
+    func stop(_ attempt: AttemptID, _ mode: KillMode) {
+        end(attempt, as: .killed, isHard: mode == .kill)
+    }
+
+    private func end(_ attempt: AttemptID, as outcome: AttemptOutcome, isHard: Bool) {
+        guard let entry = held[attempt], case .running = entry.phase else { return }
+        guard !machine.bug.ignoresStop else { return }
+        guard !isHard, !entry.behaviour.ignoresTerm else {
+            let grace = isHard ? 1_000_000 : entry.assignment.killGraceMilliseconds * 1_000_000
+            later(attempt, grace) { $0.finish(attempt, outcome: outcome, signal: 9, reason: "ended by signal 9") }
+            return
+        }
+        later(attempt, machine.random.between(1_000_000, 200_000_000)) {
+            $0.finish(attempt, outcome: outcome, signal: 15, reason: "ended by signal 15")
+        }
+    }
+
+    func acknowledge(_ attempt: AttemptID) {
+        guard let entry = held[attempt], case .ended = entry.phase else { return }
+        held[attempt] = nil
+    }
+
+    func renewLease(until deadline: ContinuousClock.Instant) {
+        self.deadline = deadline
+        if let deadlineTimer { loop.cancel(deadlineTimer) }
+        let left = machine.clock.instant.duration(to: deadline).nanoseconds
+        deadlineTimer = loop.after(machine.clock.trueNanoseconds(left)) { [weak self] in self?.leaseIsOver() }
+    }
+
+    /// The lease is over: exclusive processes are killed at once, whatever the node does or does not.
+    private func leaseIsOver() {
+        guard let deadline, machine.clock.instant >= deadline, !machine.bug.ignoresLease else { return }
+        for attempt in attempts where held[attempt]?.assignment.isExclusive == true {
+            if case .running? = held[attempt]?.phase {
+                finish(attempt, outcome: .lost, signal: 9, reason: "the lease is over")
+            }
+        }
+    }
+
+    // MARK: Ends
+
+    private func later(_ attempt: AttemptID, _ nanoseconds: Int64, _ action: @escaping (SimulatedRunner) -> Void) {
+        let timer = loop.after(nanoseconds) { [weak self] in
+            guard let self, case .running? = held[attempt]?.phase else { return }
+            action(self)
+        }
+        held[attempt]?.timers.append(timer)
+    }
+
+    private func finish(
+        _ attempt: AttemptID,
+        outcome: AttemptOutcome,
+        exitCode: Int? = nil,
+        signal: Int? = nil,
+        reason: String?
+    ) {
+        guard var entry = held[attempt] else { return }
+        for timer in entry.timers { loop.cancel(timer) }
+        entry.timers = []
+        if case .running = entry.phase {
+            machine.trace.note("end", attempt.znodeName, details: "on \(machine.name) \(outcome.rawValue)")
+            machine.onProcess?(.ended(attempt, token: entry.token))
+        }
+        let end = AttemptEnd(
+            outcome: outcome,
+            startedAt: entry.startedAt,
+            endedAt: machine.clock.wall,
+            exitCode: exitCode,
+            signal: signal,
+            reason: reason
+        )
+        entry.phase = .ended(end)
+        held[attempt] = entry
+        link?.tell(.ended(attempt, end))
+    }
+
+    /// What is held for a node that begins a new life.
+    func claim() -> [HeldAttempt] {
+        attempts.compactMap { attempt in
+            held[attempt].map { HeldAttempt(
+                    attempt: attempt,
+                    startedAt: $0.startedAt,
+                    isExclusive: $0.assignment.isExclusive
+                ) }
+        }
+    }
+
+    /// Tells again of what has ended and was not acknowledged.
+    func tellEnds() {
+        for attempt in attempts {
+            if case .ended(let end)? = held[attempt]?.phase { link?.tell(.ended(attempt, end)) }
+        }
+    }
+
+    // MARK: Faults
+
+    /// All processes end, and nothing of them is known any more: the machine or the runner died.
+    func die() {
+        for attempt in attempts {
+            for timer in held[attempt]?.timers ?? [] { loop.cancel(timer) }
+            if case .running? = held[attempt]?.phase, let token = held[attempt]?.token {
+                machine.onProcess?(.ended(attempt, token: token))
+            }
+        }
+        let gone = held
+        held = [:]
+        deadline = nil
+        if let deadlineTimer { loop.cancel(deadlineTimer) }
+        for (attempt, entry) in gone.sorted(by: { $0.key < $1.key }) {
+            let outcome: AttemptOutcome
+            switch entry.phase {
+            case .prepared: outcome = .refused
+            case .running, .ended: outcome = .lost
+            }
+            let end = AttemptEnd(
+                outcome: outcome,
+                startedAt: entry.startedAt,
+                endedAt: machine.clock.wall,
+                reason: "the runner died"
+            )
+            link?.tell(.ended(attempt, end))
+        }
+    }
+
+    /// Lets what is prepared go: who prepared it is gone.
+    func forgetPrepared() {
+        for attempt in attempts {
+            if case .prepared? = held[attempt]?.phase { held[attempt] = nil }
+        }
+    }
+
+    func endAll() {
+        for attempt in attempts { end(attempt, as: .killed, isHard: true) }
+    }
+}
+
+/// What happens to the processes of a machine, for those who judge.
+enum ProcessNews {
+    case started(AttemptID, token: Int64, isExclusive: Bool)
+    case ended(AttemptID, token: Int64)
+}
+
+/// One life's way to the runner of its machine.
+///
+/// `@unchecked`: see `VirtualLoop`.
+final class RunnerLink: AttemptHost, @unchecked Sendable {
+    let events: AsyncStream<HostEvent>
+    private let continuation: AsyncStream<HostEvent>.Continuation
+    private let life: Life
+    private let runner: SimulatedRunner
+    private var lastArrival: Int64 = 0
+    private var isClosed = false
+    private var closed: CheckedContinuation<Void, Never>?
+
+    init(life: Life, runner: SimulatedRunner) {
+        self.life = life
+        self.runner = runner
+        // Bounded by the attempts held.
+        (events, continuation) = AsyncStream.makeStream(bufferingPolicy: .unbounded)
+        runner.link = self
+    }
+
+    var liveAttempts: [AttemptID] { runner.attempts }
+
+    func tell(_ event: HostEvent) {
+        life.loop.post(life.lane) { [self] in
+            guard !life.isDead, !isClosed else { return }
+            continuation.yield(event)
+        }
+    }
+
+    /// Sends something through the socket: in order, and nothing after the end of the process.
+    private func send(_ action: @escaping (SimulatedRunner) -> Void) {
+        guard !life.isDead else { return }
+        lastArrival = max(lastArrival, life.loop.now + life.random.between(10_000, 1_000_000))
+        life.loop.at(lastArrival) { [runner] in action(runner) }
+    }
+
+    func run() async throws {
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                if isClosed || Task.isCancelled { continuation.resume() } else { closed = continuation }
+            }
+        } onCancel: {
+            finishRun()
+        }
+    }
+
+    private func finishRun() {
+        let waiter = closed
+        closed = nil
+        waiter?.resume()
+    }
+
+    func claim() async throws -> [HeldAttempt] {
+        guard !life.isDead else { throw CancellationError() }
+        runner.forgetPrepared()
+        let held = runner.claim()
+        if life.bug.forgetsHeld { return [] }
+        runner.tellEnds()
+        return held
+    }
+
+    func prepare(_ attempt: AttemptID, _ assignment: Assignment, token: Int64, worker: WorkerID) {
+        send { $0.prepare(attempt, assignment, token: token) }
+    }
+
+    func release(_ attempt: AttemptID) { send { $0.release(attempt) } }
+
+    func discard(_ attempt: AttemptID) { send { $0.discard(attempt) } }
+
+    func stop(_ attempt: AttemptID, _ mode: KillMode) { send { $0.stop(attempt, mode) } }
+
+    func acknowledge(_ attempt: AttemptID) { send { $0.acknowledge(attempt) } }
+
+    func renewLease(until deadline: ContinuousClock.Instant, warning: Duration) { send { $0.renewLease(until: deadline) } }
+
+    func outlivesWorker(_ attempt: AttemptID) -> Bool { runner.isReleased(attempt) }
+
+    func close(endsAttempts: Bool) async {
+        if endsAttempts, !life.isDead { runner.endAll() }
+        isClosed = true
+        continuation.finish()
+        finishRun()
+    }
+}
