@@ -86,16 +86,17 @@ import Testing
     }
 
     @Test func slowHeadIsClosed() async throws {
-        try await LiveServer.with(limits: Self.limits { $0.headTimeout = .milliseconds(300) }) { server in
+        try await LiveServer.with(limits: Self.limits { $0.headTimeout = .seconds(2) }) { server in
             let silent = try await RawConnection(port: server.port)
             let trickling = try await RawConnection(port: server.port)
+            try await trickling.send("GET / HTTP/1.1\r\nx: ")
             let reused = try await Self.used(server)
             try await reused.send("GET /")
             // Each byte comes soon after the one before; that prolongs nothing.
             let start = ContinuousClock.now
             var isTaken = true
             while isTaken, ContinuousClock.now - start < .seconds(15) {
-                isTaken = try await trickling.send("G")
+                isTaken = try await trickling.send("a")
                 try await Task.sleep(for: .milliseconds(20))
             }
             #expect(!isTaken)
@@ -105,7 +106,7 @@ import Testing
                 #expect(answer.contains(#""code":"E2026""#))
             }
             let count = try await Self.metric(#"skyfire_http_slow_clients_total{with="head"}"#, of: server)
-            #expect(count == 3)
+            #expect(try #require(count) >= 3)
         }
     }
 
