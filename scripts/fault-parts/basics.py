@@ -75,10 +75,14 @@ def read_records(path):
 
 
 class RecordFile:
-    """An NDJSON file that several threads append to; each line gets both clocks."""
+    """An NDJSON file that several threads append to; each line gets both clocks.
 
-    def __init__(self, path):
+    `clock_offset` is that of the servers' wall clocks, in seconds: histories are told on one clock.
+    """
+
+    def __init__(self, path, clock_offset=0):
         self.path = path
+        self._offset = clock_offset * 1_000_000_000
         self._lock = threading.Lock()
         self._file = open(path, "a", encoding="utf-8")
 
@@ -86,7 +90,7 @@ class RecordFile:
         with self._lock:
             if self._file.closed:
                 return
-            stamped = dict(record, monotonic_ns=time.monotonic_ns(), realtime_ns=time.time_ns())
+            stamped = dict(record, monotonic_ns=time.monotonic_ns(), realtime_ns=time.time_ns() + self._offset)
             self._file.write(json.dumps(stamped, separators=(",", ":"), ensure_ascii=False) + "\n")
             self._file.flush()
 

@@ -36,7 +36,7 @@ class Client:
 
     def __init__(self, cluster, path, seed):
         self._cluster = cluster
-        self._log = RecordFile(path)
+        self._log = RecordFile(path, cluster.clock_offset)
         self._processes = itertools.count(1)
         self._random = random.Random(f"{seed}/client")
 

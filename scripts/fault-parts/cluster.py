@@ -91,11 +91,12 @@ class Cluster:
         self.directory = os.path.join(world.directory, re.sub(r"[^A-Za-z0-9.-]+", "-", name))
         os.makedirs(self.directory)
         self.session_ms = session_ms
+        self.clock_offset = world.clock_offset
         self.redis = Redis(lane.redis, os.path.join(self.directory, "redis"))
         self.tree = ZooKeeperReader(self.ensemble.addresses)
         self.proxy = Proxy(self.ensemble.addresses) if proxied else None
         self.probes = os.path.join(self.directory, "probes.ndjson")
-        self.faults = RecordFile(os.path.join(self.directory, "faults.ndjson"))
+        self.faults = RecordFile(os.path.join(self.directory, "faults.ndjson"), world.clock_offset)
         self.nodes = []
         self.probe = world.probe
         for number in range(1, count + 1):

@@ -21,8 +21,8 @@ class Fault:
     cluster = {}
     #: How many terms it costs at least.
     terms = 0
-    #: Whether the phase's request is held while the fault strikes.
-    action = None
+    #: Whether the phase's request goes on before the fault strikes: it waits for what the request holds up.
+    releases_first = False
 
     def strike(self, scene):
         raise NotImplementedError
@@ -195,15 +195,21 @@ class DropReply(Fault):
 class Expire(Fault):
     """Every node's session is stolen and closed, one after the other."""
 
-    role = NOBODY
+    role, releases_first = NOBODY, True
 
     def strike(self, scene):
         for node in scene.cluster.nodes:
             if not node.is_running:
                 continue
             link = scene.cluster.proxy.link(node.name)
-            before = link.session
-            steal_session(scene.cluster.ensemble.addresses, before, link.password)
+
+            def is_stolen():
+                before = link.session
+                if not steal_session(scene.cluster.ensemble.addresses, before, link.password):
+                    return None  # it was over already: the next one, then
+                return before
+
+            before = wait_until(f"the session of {node.name} is stolen", is_stolen, within=20)
             wait_until(f"{node.name} has another session", lambda: link.session != before, within=20)
 
     def last(self, scene):

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 
-from basics import PROGRAMS, Failed, write_file
+from basics import PROGRAMS, Failed, read_records, write_file
 from cluster import SLOTS
 from servers import TICK_MS, Redis
 
@@ -56,6 +56,18 @@ def write_settings(cluster, path, bounds=None):
     write_file(path, json.dumps(settings, indent=1) + "\n")
 
 
+def on_one_clock(cluster):
+    """What the tasks wrote, on the wall clock of the servers: tasks do not see that theirs is shifted."""
+    if not cluster.clock_offset:
+        return cluster.probes
+    path = cluster.probes.replace(".ndjson", "-shifted.ndjson")
+    with open(path, "w", encoding="utf-8") as file:
+        for record in read_records(cluster.probes):
+            record["realtime_ns"] += cluster.clock_offset * 1_000_000_000
+            file.write(json.dumps(record) + "\n")
+    return path
+
+
 def judge(world, cluster, client_log, samples=None, bounds=None, mirror=True):
     """The verdict on a cluster's whole history. Its inputs stay beside it."""
     place = cluster.directory
@@ -64,7 +76,7 @@ def judge(world, cluster, client_log, samples=None, bounds=None, mirror=True):
     command = [world.history, "judge", "--root", cluster.root, "--settings", settings, "--json"]
     for log in world.transaction_logs:
         command += ["--txn", log]
-    command += ["--probes", cluster.probes, "--client", client_log, "--faults", cluster.faults.path]
+    command += ["--probes", on_one_clock(cluster), "--client", client_log, "--faults", cluster.faults.path]
     if mirror:
         command += ["--mirror", os.path.join(place, "mirror.ndjson")]
     if samples:

@@ -72,11 +72,11 @@ class Reached:
             self._cluster.proxy.remove(self._rule)
 
 
-def reach(phase, cluster, role, random, action=None):
+def reach(phase, cluster, role, random):
     """Waits for a phase. `role` says whom the fault strikes: the leader, another worker, or nobody."""
     leader = wait_until("a leader", lambda: cluster.leader, within=20)
     if phase in REQUESTS:
-        return _reach_request(phase, cluster, role, random, action or random.choice((BEFORE, AFTER)), leader)
+        return _reach_request(phase, cluster, role, random, random.choice((BEFORE, AFTER)), leader)
     if phase == "running":
         node = running_worker(cluster)
         return Reached(cluster, None, leader if role == "leader" else node)

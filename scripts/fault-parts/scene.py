@@ -192,9 +192,11 @@ class Cell(Scene):
         if self.name.startswith("drop-reply."):
             self._begin(None)
         else:
-            reached = reach(self.phase, self.cluster, role, self.random, fault.action)
+            reached = reach(self.phase, self.cluster, role, self.random)
             self.node = reached.node
             self.notes.append(f"{reached.node.name}, {reached.where}")
+            if fault.releases_first:
+                reached.release()
             try:
                 self._begin(reached.node if role != "nobody" else None)
             finally:

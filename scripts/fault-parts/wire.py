@@ -208,7 +208,7 @@ def _exactly(connection, count):
 
 
 def steal_session(addresses, session, password):
-    """Ends somebody's session: connects under its number and password, and closes it."""
+    """Ends somebody's session: connects under its number and password, and closes it. False where it was over."""
     problem = None
     for address in addresses:
         try:
@@ -217,12 +217,12 @@ def steal_session(addresses, session, password):
                 connection.sendall(connect_request(4000, session, password))
                 _, given, _ = parse_connect_response(receive(connection))
                 if given != session:
-                    raise Failed(f"session {session:#x} was over before it was stolen")
+                    return False
                 connection.sendall(frame(struct.pack(">ii", 1, CLOSE)))
                 while True:
                     reader = Reader(receive(connection))
                     if reader.number("i") == 1:
-                        return
+                        return True
         except OSError as error:
             problem = error
     raise Failed(f"session {session:#x} could not be stolen: {problem}")
