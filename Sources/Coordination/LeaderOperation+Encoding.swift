@@ -32,6 +32,9 @@ extension LeaderOperation {
             [.create(layout.assignment(attempt, worker), data: RecordCoding.encode(assignment))]
         case .deleteAssignment(let attempt, let worker):
             [.delete(layout.assignment(attempt, worker))]
+        case .withdrawAssignment(let attempt, let worker):
+            // The start (T4) sets it from version 0 on: one of the two comes first.
+            [.delete(layout.assignment(attempt, worker), version: 0)]
         case .createKill(let attempt, let worker, let mode):
             [.create(layout.kill(attempt, worker), data: RecordCoding.encode(mode))]
         case .deleteKill(let attempt, let worker):

@@ -69,14 +69,17 @@ package struct JobNameRecord: Hashable, Sendable, Codable {
 package struct StartRecord: Hashable, Sendable, Codable {
     package var incarnation: String
     package var startedAt: WallTime
+    /// The life of what runs the worker's attempts.
+    package var host: String
 
-    package init(incarnation: String, startedAt: WallTime) {
+    package init(incarnation: String, startedAt: WallTime, host: String) {
         self.incarnation = incarnation
         self.startedAt = startedAt
+        self.host = host
     }
 
     enum CodingKeys: String, CodingKey {
-        case incarnation
+        case incarnation, host
         case startedAt = "started_at"
     }
 }

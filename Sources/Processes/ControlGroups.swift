@@ -12,12 +12,24 @@ struct ControlGroups: Sendable {
     init?() {
         guard let mount = Self.mountPoint(), let own = Self.ownGroup() else { return nil }
         let parent = own == "/" ? mount : mount + own
+        Self.removeDead(in: parent)
         directory = "\(parent)/skyfire-runner-\(getpid())-\(bootNanoseconds())"
         guard mkdir(directory, 0o755) == 0 || errno == EEXIST else { return nil }
         // `cgroup.kill` came with Linux 5.14; without it a group would have to be emptied by hand.
         guard access("\(directory)/cgroup.kill", W_OK) == 0 else {
             rmdir(directory)
             return nil
+        }
+    }
+
+    /// Removes the empty groups of supervisors that are dead: `skyfire-runner-<pid>-<start>`.
+    private static func removeDead(in parent: String) {
+        for name in ControlGroup.subgroups(of: parent) where name.hasPrefix("skyfire-runner-") {
+            let parts = name.split(separator: "-")
+            guard parts.count == 4, let pid = pid_t(parts[2]), kill(pid, 0) != 0, errno == ESRCH else {
+                continue
+            }
+            ControlGroup.remove("\(parent)/\(name)")
         }
     }
 
@@ -88,7 +100,13 @@ struct ControlGroup: Sendable {
     /// Removes an empty group, with the empty groups that its processes made in it.
     static func remove(_ path: String) {
         guard rmdir(path) != 0, errno == EBUSY || errno == ENOTEMPTY else { return }
-        guard let directory = opendir(path) else { return }
+        for name in subgroups(of: path) { remove("\(path)/\(name)") }
+        rmdir(path)
+    }
+
+    static func subgroups(of path: String) -> [String] {
+        guard let directory = opendir(path) else { return [] }
+        defer { closedir(directory) }
         var names: [String] = []
         while let entry = readdir(directory) {
             let isDirectory = entry.pointee.d_type == UInt8(DT_DIR)
@@ -97,8 +115,6 @@ struct ControlGroup: Sendable {
             }
             if isDirectory, name != ".", name != ".." { names.append(name) }
         }
-        closedir(directory)
-        for name in names { remove("\(path)/\(name)") }
-        rmdir(path)
+        return names
     }
 }

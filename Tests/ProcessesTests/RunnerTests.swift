@@ -45,7 +45,7 @@ extension ProcessesTests {
 
             func connected() async throws -> [HeldProcess] {
                 while let event = await events.next(isolation: #isolation) {
-                    if case .connected(let held) = event { return held }
+                    if case .connected(_, let held) = event { return held }
                     if case .unreachable(let reason) = event { Issue.record("no runner: \(reason)") }
                 }
                 throw CancellationError()

@@ -6,11 +6,14 @@ package struct HeldAttempt: Hashable, Sendable {
     /// When its process started; `nil` for one whose start is still under way.
     package var startedAt: WallTime?
     package var isExclusive: Bool
+    /// Whether it is over: the earlier life may have reported that.
+    package var hasEnded: Bool
 
-    package init(attempt: AttemptID, startedAt: WallTime?, isExclusive: Bool) {
+    package init(attempt: AttemptID, startedAt: WallTime?, isExclusive: Bool, hasEnded: Bool) {
         self.attempt = attempt
         self.startedAt = startedAt
         self.isExclusive = isExclusive
+        self.hasEnded = hasEnded
     }
 }
 
@@ -32,6 +35,9 @@ package protocol AttemptHost: Sendable {
     var events: AsyncStream<HostEvent> { get }
     /// Attempts prepared, running, or ended and not acknowledged.
     var liveAttempts: [AttemptID] { get }
+
+    /// Names this life of the host. What was started in it and is not held has never run.
+    var identity: String { get }
 
     /// Works until `close`.
     func run() async throws

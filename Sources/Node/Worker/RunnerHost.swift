@@ -30,6 +30,8 @@ package final class RunnerHost: AttemptHost {
     private let directory: DataDirectory
     private let client: RunnerClient
     private let live = Mutex<[String: Live]>([:])
+    /// Which runner there is; none before the first connection.
+    private let runner = Mutex("none")
     private let leaseEnd = Mutex<ContinuousClock.Instant?>(nil)
     private let logger: Logger
     package let events: AsyncStream<HostEvent>
@@ -52,7 +54,8 @@ package final class RunnerHost: AttemptHost {
         var isFirst = true
         for await event in client.events {
             switch event {
-            case .connected(let held):
+            case .connected(let runner, let held):
+                self.runner.withLock { $0 = runner }
                 if isFirst { claimed.yield(held.compactMap { adopt($0) }) } else { compare(held) }
                 isFirst = false
                 for end in held.compactMap(\.end) { take(end) }
@@ -67,6 +70,8 @@ package final class RunnerHost: AttemptHost {
         }
         continuation.finish()
     }
+
+    package var identity: String { runner.withLock { $0 } }
 
     package func claim() async throws -> [HeldAttempt] {
         for await held in claims { return held }
@@ -120,7 +125,12 @@ package final class RunnerHost: AttemptHost {
                 startedAt: startedAt
             )
         }
-        return HeldAttempt(attempt: attempt, startedAt: startedAt, isExclusive: context.isExclusive)
+        return HeldAttempt(
+            attempt: attempt,
+            startedAt: startedAt,
+            isExclusive: context.isExclusive,
+            hasEnded: held.end != nil
+        )
     }
 
     /// Another runner has taken the place of one that died: what that one ran is gone, and swept away.

@@ -63,7 +63,10 @@ package final class WorkerService: Sendable {
     /// Takes over what an earlier life of this node had started. Before the first session.
     package func claim(_ attempts: [HeldAttempt]) {
         work.withLock { work in
-            work.core.claimed(attempts.map(\.attempt))
+            work.core.claimed(
+                attempts.map(\.attempt),
+                ended: Set(attempts.filter(\.hasEnded).map(\.attempt))
+            )
             work.exclusive.formUnion(attempts.filter(\.isExclusive).map(\.attempt))
         }
         for each in attempts {
@@ -204,6 +207,7 @@ package final class WorkerService: Sendable {
                 return
             }
             let isStarted = znode.stat.version > 0
+            let hasNeverRun = isStarted && self.startedHere(znode, path)
             if !isStarted {
                 do {
                     let assignment = try RecordCoding.decode(Assignment.self, from: znode.data, path: path)
@@ -212,7 +216,25 @@ package final class WorkerService: Sendable {
                     self.logger.error("An assignment cannot be read", metadata: [LogKeys.error: "\(error)"])
                 }
             }
-            self.perform { $0.assignmentRead(attempt, isStarted: isStarted, now: self.time.now()) }
+            self.perform {
+                $0.assignmentRead(
+                    attempt,
+                    isStarted: isStarted,
+                    hasNeverRun: hasNeverRun,
+                    now: self.time.now()
+                )
+            }
+        }
+    }
+
+    /// Whether an attempt that is not held was started in this life of the host, which holds all that it has released.
+    private func startedHere(_ znode: Znode, _ path: ZnodePath) -> Bool {
+        do {
+            return try RecordCoding.decode(StartRecord.self, from: znode.data, path: path).host
+                == host.identity
+        } catch {
+            logger.error("A start cannot be read", metadata: [LogKeys.error: "\(error)"])
+            return false
         }
     }
 
@@ -307,7 +329,9 @@ package final class WorkerService: Sendable {
         let operations: [StoreOperation] = [
             .set(
                 path,
-                data: RecordCoding.encode(StartRecord(incarnation: incarnation, startedAt: now)),
+                data: RecordCoding.encode(
+                    StartRecord(incarnation: incarnation, startedAt: now, host: host.identity)
+                ),
                 version: 0
             ),
             .create(

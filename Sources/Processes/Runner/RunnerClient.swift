@@ -18,7 +18,8 @@ package struct RunnerLaunch: Sendable {
 package enum RunnerEvent: Sendable {
     /// Connected to a runner; this is all that it holds. Comes first, and again when the runner died and another one took
     /// its place: what is not in it is gone, and so are its processes.
-    case connected([HeldProcess])
+    /// `runner` names its life.
+    case connected(runner: String, [HeldProcess])
     case process(ProcessEvent)
     /// The runner cannot be reached or started, for this reason; it is tried on and on.
     case unreachable(String)
@@ -257,14 +258,14 @@ package final class RunnerClient: Sendable {
                 do throws(FrameError) {
                     switch try RunnerReply(message) {
                     case .held(let each): held.append(each)
-                    case .welcome(let version, let pid):
+                    case .welcome(let version, let pid, let startedAt):
                         guard version == runnerProtocolVersion else {
                             // A runner that cannot be understood would never be of use again; its attempts end with it.
                             kill(pid, SIGKILL)
                             return
                         }
                         state.withLock { $0.isWelcome = true }
-                        continuation.yield(.connected(held))
+                        continuation.yield(.connected(runner: "\(pid)-\(startedAt)", held))
                         held = []
                     case .event(let event): continuation.yield(.process(event))
                     }

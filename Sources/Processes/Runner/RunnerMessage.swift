@@ -119,7 +119,8 @@ package struct HeldProcess: Sendable {
 enum RunnerReply {
     /// One of the processes held; all of them come before `welcome`.
     case held(HeldProcess)
-    case welcome(version: Int64, pid: Int32)
+    /// Pid and start, in nanoseconds since the boot, name the runner among all of this boot.
+    case welcome(version: Int64, pid: Int32, startedAt: Int64)
     case event(ProcessEvent)
 
     func encoded() -> [UInt8] {
@@ -132,10 +133,11 @@ enum RunnerReply {
             writer.put(held.startedAtMilliseconds)
             writer.put(held.end != nil)
             if let end = held.end { writer.put(event: end) }
-        case .welcome(let version, let pid):
+        case .welcome(let version, let pid, let startedAt):
             writer.put(UInt8(2))
             writer.put(version)
             writer.put(pid)
+            writer.put(startedAt)
         case .event(let event):
             writer.put(UInt8(3))
             writer.put(event: event)
@@ -155,7 +157,12 @@ enum RunnerReply {
                     end: try reader.flag() ? try reader.event() : nil
                 )
             )
-        case 2: self = .welcome(version: try reader.number(), pid: try reader.smallNumber())
+        case 2:
+            self = .welcome(
+                version: try reader.number(),
+                pid: try reader.smallNumber(),
+                startedAt: try reader.number()
+            )
         case 3: self = .event(try reader.event())
         default: throw FrameError()
         }

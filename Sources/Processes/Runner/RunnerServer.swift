@@ -30,6 +30,7 @@ package final class RunnerServer: @unchecked Sendable {
     /// Contexts of prepared processes.
     private var prepared: [String: (context: String, stop: StopPolicy)] = [:]
     private var stopPolicies: [String: StopPolicy] = [:]
+    private let startedAt = bootNanoseconds()
     private var isEnding = false
     /// Since when nothing runs and nobody is connected.
     private var idleSince: Int64?
@@ -162,7 +163,7 @@ package final class RunnerServer: @unchecked Sendable {
         switch request {
         case .hello:
             for each in held.values.sorted(by: { $0.id < $1.id }) { send(.held(each)) }
-            send(.welcome(version: runnerProtocolVersion, pid: getpid()))
+            send(.welcome(version: runnerProtocolVersion, pid: getpid(), startedAt: startedAt))
         case .prepare(let request): prepare(request)
         case .release(let id):
             guard let entry = prepared.removeValue(forKey: id) else { return }

@@ -44,8 +44,13 @@ extension LeaderCore {
             return Verdict(isAccepted: true, message: "\(id) was waiting and is \(end.rawValue)")
         }
         guard let run = runs[id], !run.state.isOver else { return notLive(id) }
-        edit(id, &planning) { core, draft, _ in
-            core.stop(&draft, as: end, reason: command.reason ?? "\(end.rawValue) on request")
+        edit(id, &planning) { core, draft, planning in
+            core.stop(
+                &draft,
+                as: end,
+                reason: command.reason ?? "\(end.rawValue) on request",
+                now: planning.now
+            )
         }
         return Verdict(isAccepted: true, message: "\(id) is being stopped")
     }

@@ -14,8 +14,9 @@ extension LeaderCore {
         random: inout some RandomNumberGenerator
     ) -> LeaderPlan {
         var planning = Planning(now: now, budget: budget)
-        consumeCommands(&planning)
+        // What has started and ended is known before anybody stops it.
         consumeReports(&planning, random: &random)
+        consumeCommands(&planning)
         reclaimLost(&planning)
         repeatKills(&planning)
         passTimers(&planning)
@@ -105,7 +106,12 @@ extension LeaderCore {
                 if let timeout = draft.run.job.definition.timeout, draft.run.stopAs == nil,
                     draft.run.startedAt.milliseconds + timeout.milliseconds <= planning.now.milliseconds
                 {
-                    core.stop(&draft, as: .failed, reason: "E3004 the run took longer than its timeout")
+                    core.stop(
+                        &draft,
+                        as: .failed,
+                        reason: "E3004 the run took longer than its timeout",
+                        now: planning.now
+                    )
                 }
                 core.noteTimer(draft.run)
             }

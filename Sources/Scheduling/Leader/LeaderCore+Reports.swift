@@ -70,28 +70,28 @@ extension LeaderCore {
 
     /// A refused result, as it is shown; `nil` where the report is no late one, or its result has counted.
     private func incident(_ report: Report) -> Incident? {
-        guard case .late(let outcome, let isCertain) = report.event,
-            isCertain || takenOver.contains(report.attempt)
-        else { return nil }
         let id = report.attempt
+        guard case .late(let outcome, let isCertain) = report.event, isCertain || takenOver[id] != nil
+        else { return nil }
         let result = report.exitCode.map { "\(outcome.rawValue), exit code \($0)" } ?? outcome.rawValue
-        let worker = report.worker.map(\.description) ?? "its worker"
-        return Incident(
-            attempt: id,
-            view: AttemptView(
+        let worker = report.worker ?? WorkerID(number: 0)
+        // What a term before took over is known by its report alone.
+        var view =
+            takenOver[id]
+            ?? AttemptView(
                 task: id.task,
                 n: id.number,
                 partition: id.partition,
-                worker: report.worker ?? WorkerID(number: 0),
+                worker: worker,
                 state: AttemptOutcome.lost.rawValue,
-                exitCode: report.exitCode,
-                signal: report.signal,
-                reason:
-                    "E3009 taken over while \(worker) had no contact; its late result was refused: \(result)",
                 startedAt: report.startedAt,
                 endedAt: report.endedAt
             )
-        )
+        view.exitCode = report.exitCode
+        view.signal = report.signal
+        view.reason =
+            "E3009 taken over while \(worker) had no contact; its late result was refused: \(result)"
+        return Incident(attempt: id, view: view)
     }
 
     /// The unit whose live attempt this is.
@@ -282,7 +282,6 @@ extension LeaderCore {
         _ now: WallTime
     ) {
         let attempt = draft.run.attemptID(unit: unit)
-        takenOver.insert(attempt)
         draft.before.append(.deleteAssignment(attempt, worker))
         if killsSent.remove(attempt) != nil {
             draft.before.append(.deleteKill(attempt, worker))
@@ -291,6 +290,7 @@ extension LeaderCore {
         view.endedAt = now
         view.reason = "the session of \(worker) ended"
         draft.finalAttempts.append(view)
+        takenOver.insert(attempt, view)
         let wasStarted = view.startedAt != nil || draft.run.units[unit].state == .running
         lose(unit, isCharged: wasStarted, &draft)
     }

@@ -32,6 +32,7 @@ extension LeaderCore {
         draft.run.progress[draft.run.job.taskIndex(ofUnit: unit)].live -= 1
         reserve(draft.run, unit: unit, sign: -1)
         attempts[draft.run.id]?[unit] = nil
+        foundStarted.remove(draft.run.attemptID(unit: unit))
     }
 
     private mutating func endUnit(_ unit: Int, as state: TaskState, _ draft: inout RunDraft) {
@@ -136,7 +137,7 @@ extension LeaderCore {
     // MARK: Stopping
 
     /// Stops a run: what waits is over at once, what runs is told to stop.
-    mutating func stop(_ draft: inout RunDraft, as end: RunState, reason: String?) {
+    mutating func stop(_ draft: inout RunDraft, as end: RunState, reason: String?, now: WallTime) {
         let isHarder = end == .killed && draft.run.stopAs != nil && draft.run.stopAs != .killed
         guard draft.run.stopAs == nil || isHarder else { return }
         draft.run.stopAs = end
@@ -147,6 +148,8 @@ extension LeaderCore {
             switch draft.run.units[unit].state {
             case .waiting, .queued, .retrying:
                 endUnit(unit, as: draft.run.stoppedState, &draft)
+            case .assigned where !hasStarted(unit, of: draft.run):
+                withdraw(unit, &draft, now)
             case .assigned, .running, .killing:
                 draft.run.units[unit].state = .killing
                 draft.touch(unit: unit)
@@ -155,6 +158,26 @@ extension LeaderCore {
             }
         }
         settle(&draft)
+    }
+
+    private func hasStarted(_ unit: Int, of run: LiveRun) -> Bool {
+        let attempt = run.attemptID(unit: unit)
+        return attempts[run.id]?[unit]?.startedAt != nil || foundStarted.contains(attempt)
+            || reportExpected.contains(attempt)
+    }
+
+    /// Takes an assignment back that has not started, so that it never does. Where it has, the plan is rejected, and the
+    /// next one asks its worker.
+    private mutating func withdraw(_ unit: Int, _ draft: inout RunDraft, _ now: WallTime) {
+        let attempt = draft.run.attemptID(unit: unit)
+        let worker = WorkerID(number: draft.run.units[unit].worker)
+        draft.before.append(.withdrawAssignment(attempt, worker))
+        if killsSent.remove(attempt) != nil { draft.before.append(.deleteKill(attempt, worker)) }
+        var view = attemptView(draft.run, unit: unit, state: AttemptOutcome.killed.rawValue)
+        view.endedAt = now
+        view.reason = "stopped before it started"
+        draft.finalAttempts.append(view)
+        endUnit(unit, as: draft.run.stoppedState, &draft)
     }
 
     /// Asks the worker of a live attempt to stop it, where the worker is there to be asked.

@@ -359,7 +359,9 @@ package struct LeaderCore: Sendable {
             duplicates.append(run.id)
         case (.enqueue(let entry), .exists):
             alreadyEnqueued.insert(entry.run)
-        case (.deleteAssignment(let attempt, _), .missing):
+        case (.withdrawAssignment(let attempt, _), .version):
+            foundStarted.insert(attempt)
+        case (.deleteAssignment(let attempt, _), .missing), (.withdrawAssignment(let attempt, _), .missing):
             reportExpected.insert(attempt)
         case (.deleteReport(let bucket, let name), .missing):
             reports.removeSubrange(..<reportsTaken)
@@ -394,7 +396,9 @@ package struct LeaderCore: Sendable {
     /// Workers that a person has declared gone for good: they do not count for safe mode.
     package internal(set) var givenUp: Set<WorkerID> = []
     private var lastAbsence = 0
-    /// The latest attempts that were taken over in this term.
+    /// Live attempts that were found started before their report came.
+    var foundStarted: Set<AttemptID> = []
+    /// The latest attempts that were taken over in this term, as they were shown.
     var takenOver = RecentAttempts()
     /// Results that were refused in this term because they came after their attempt had been taken over.
     package internal(set) var incidents = 0

@@ -12,6 +12,8 @@ package enum LeaderOperation: Sendable {
     case deleteRun(RunID, chunkCount: Int, outputs: [TaskID])
     case createAssignment(AttemptID, WorkerID, Assignment)
     case deleteAssignment(AttemptID, WorkerID)
+    /// Takes an assignment back that has not started; fails where it has.
+    case withdrawAssignment(AttemptID, WorkerID)
     case createKill(AttemptID, WorkerID, KillMode)
     case deleteKill(AttemptID, WorkerID)
     case deleteReport(bucket: Int, znodeName: String)

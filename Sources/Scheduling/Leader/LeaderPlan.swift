@@ -23,19 +23,19 @@ package struct Incident: Hashable, Sendable {
     package var view: AttemptView
 }
 
-/// The latest of some attempts: a bounded memory.
+/// The latest of some attempts, as they were shown: a bounded memory.
 struct RecentAttempts: Sendable {
     private static let limit = 10_000
     private var order: [AttemptID] = []
-    private var members: Set<AttemptID> = []
+    private var views: [AttemptID: AttemptView] = [:]
 
-    func contains(_ attempt: AttemptID) -> Bool { members.contains(attempt) }
+    subscript(attempt: AttemptID) -> AttemptView? { views[attempt] }
 
-    mutating func insert(_ attempt: AttemptID) {
-        guard members.insert(attempt).inserted else { return }
+    mutating func insert(_ attempt: AttemptID, _ view: AttemptView) {
+        guard views.updateValue(view, forKey: attempt) == nil else { return }
         order.append(attempt)
         guard order.count > Self.limit else { return }
-        for old in order.prefix(Self.limit / 2) { members.remove(old) }
+        for old in order.prefix(Self.limit / 2) { views[old] = nil }
         order.removeFirst(Self.limit / 2)
     }
 }

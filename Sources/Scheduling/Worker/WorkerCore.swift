@@ -96,8 +96,9 @@ package struct WorkerCore: Sendable {
     }
 
     /// Takes over what an earlier life of the worker had started. Before the first session.
-    package mutating func claimed(_ attempts: [AttemptID]) {
-        for id in attempts { held[id] = Held(phase: .running) }
+    /// The ends of those that are over already come as facts like any; the earlier life may have reported them.
+    package mutating func claimed(_ attempts: [AttemptID], ended: Set<AttemptID> = []) {
+        for id in attempts { held[id] = Held(phase: .running, mayBeFinished: ended.contains(id)) }
     }
 
     /// The names below this worker's assignments, complete. `isFirst` marks the first list of a session.
@@ -162,9 +163,25 @@ package struct WorkerCore: Sendable {
         return commands
     }
 
-    /// An assignment was read. `isStarted` when its version says that some incarnation has started it.
-    package mutating func assignmentRead(_ id: AttemptID, isStarted: Bool, now: WallTime) -> [Command] {
+    /// An assignment was read. `isStarted` when its version says that some incarnation has started it; `hasNeverRun` when
+    /// that start is known not to have been carried out.
+    package mutating func assignmentRead(
+        _ id: AttemptID,
+        isStarted: Bool,
+        hasNeverRun: Bool = false,
+        now: WallTime
+    ) -> [Command] {
         guard let attempt = held[id], attempt.phase == .reading else { return [] }
+        if isStarted, hasNeverRun {
+            return finish(
+                id,
+                AttemptEnd(
+                    outcome: attempt.kill == nil ? .refused : .killed,
+                    endedAt: now,
+                    reason: "its start was committed and never carried out"
+                )
+            )
+        }
         if isStarted {
             return finish(
                 id,

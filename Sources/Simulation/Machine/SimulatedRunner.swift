@@ -38,6 +38,7 @@ final class SimulatedRunner: @unchecked Sendable {
     /// Until when exclusive attempts may run and anything may be released, by the machine's clock.
     private var deadline: ContinuousClock.Instant?
     private var deadlineTimer: VirtualLoop.TimerID?
+    private var deaths = 0
     weak var link: RunnerLink?
 
     init(machine: Machine) {
@@ -115,7 +116,9 @@ final class SimulatedRunner: @unchecked Sendable {
         guard !machine.bug.ignoresStop else { return }
         guard !isHard, !entry.behaviour.ignoresTerm else {
             let grace = isHard ? 1_000_000 : entry.assignment.killGraceMilliseconds * 1_000_000
-            later(attempt, grace) { $0.finish(attempt, outcome: outcome, signal: 9, reason: "ended by signal 9") }
+            later(attempt, grace) {
+                $0.finish(attempt, outcome: outcome, signal: 9, reason: "ended by signal 9")
+            }
             return
         }
         later(attempt, machine.random.between(1_000_000, 200_000_000)) {
@@ -147,7 +150,11 @@ final class SimulatedRunner: @unchecked Sendable {
 
     // MARK: Ends
 
-    private func later(_ attempt: AttemptID, _ nanoseconds: Int64, _ action: @escaping (SimulatedRunner) -> Void) {
+    private func later(
+        _ attempt: AttemptID,
+        _ nanoseconds: Int64,
+        _ action: @escaping (SimulatedRunner) -> Void
+    ) {
         let timer = loop.after(nanoseconds) { [weak self] in
             guard let self, case .running? = held[attempt]?.phase else { return }
             action(self)
@@ -185,11 +192,16 @@ final class SimulatedRunner: @unchecked Sendable {
     /// What is held for a node that begins a new life.
     func claim() -> [HeldAttempt] {
         attempts.compactMap { attempt in
-            held[attempt].map { HeldAttempt(
+            held[attempt].map { entry in
+                var hasEnded = false
+                if case .ended = entry.phase { hasEnded = true }
+                return HeldAttempt(
                     attempt: attempt,
-                    startedAt: $0.startedAt,
-                    isExclusive: $0.assignment.isExclusive
-                ) }
+                    startedAt: entry.startedAt,
+                    isExclusive: entry.assignment.isExclusive,
+                    hasEnded: hasEnded
+                )
+            }
         }
     }
 
@@ -202,6 +214,9 @@ final class SimulatedRunner: @unchecked Sendable {
 
     // MARK: Faults
 
+    /// Names this life of the runner.
+    var identity: String { "\(machine.name)-\(deaths)" }
+
     /// All processes end, and nothing of them is known any more: the machine or the runner died.
     func die() {
         for attempt in attempts {
@@ -211,6 +226,7 @@ final class SimulatedRunner: @unchecked Sendable {
             }
         }
         let gone = held
+        deaths += 1
         held = [:]
         deadline = nil
         if let deadlineTimer { loop.cancel(deadlineTimer) }
@@ -269,6 +285,7 @@ final class RunnerLink: AttemptHost, @unchecked Sendable {
     }
 
     var liveAttempts: [AttemptID] { runner.attempts }
+    var identity: String { runner.identity }
 
     func tell(_ event: HostEvent) {
         life.loop.post(life.lane) { [self] in
@@ -321,7 +338,9 @@ final class RunnerLink: AttemptHost, @unchecked Sendable {
 
     func acknowledge(_ attempt: AttemptID) { send { $0.acknowledge(attempt) } }
 
-    func renewLease(until deadline: ContinuousClock.Instant, warning: Duration) { send { $0.renewLease(until: deadline) } }
+    func renewLease(until deadline: ContinuousClock.Instant, warning: Duration) {
+        send { $0.renewLease(until: deadline) }
+    }
 
     func outlivesWorker(_ attempt: AttemptID) -> Bool { runner.isReleased(attempt) }
 

@@ -167,6 +167,30 @@ private let job = Jobs.name("hello")
         #expect(cluster.live().map(\.run) == [second] && cluster.store.violations.isEmpty)
     }
 
+    @Test func stopTakesBackWhatHasNotStarted() {
+        var (cluster, run) = admitted()
+        cluster.command(.cancel(run))
+        cluster.settle()
+        #expect(cluster.live().isEmpty && cluster.store.kills.isEmpty)
+        #expect(cluster.store.finalRuns[run]?.state == .cancelled)
+        #expect(cluster.store.finalAttempts.values.map(\.state) == ["killed"])
+        #expect(cluster.core.miscounts.isEmpty && cluster.store.violations.isEmpty)
+    }
+
+    /// The start and the stop cross each other: the start came first.
+    @Test func stopOfWhatHasJustStartedAsksItsWorker() {
+        var (cluster, run) = admitted()
+        let attempt = cluster.live()[0]
+        cluster.store.assignments[attempt]?.isStarted = true
+        cluster.command(.cancel(run))
+        cluster.settle()
+        #expect(cluster.rejections == 1)
+        #expect(cluster.live() == [attempt] && cluster.store.kills.values.map(\.mode) == [.cancel])
+        cluster.end(attempt, .killed)
+        cluster.settle()
+        #expect(cluster.store.finalRuns[run]?.state == .cancelled)
+    }
+
     @Test func onLostHoldPausesTheRunUntilItIsResumed() {
         var (cluster, run) = exclusive { $0.onLost = .hold }
         cluster.die(holder(cluster))
@@ -206,6 +230,7 @@ private let job = Jobs.name("hello")
         cluster.settle()
         #expect(cluster.core.incidents == 1 && cluster.store.reports.isEmpty)
         let view = cluster.store.finalAttempts["\(run)/t/0/1"]
+        #expect(view?.fencingToken != nil && view?.assignedAt != nil)
         #expect(view?.state == "lost" && view?.exitCode == 0)
         #expect(view?.reason?.hasPrefix("E3009") == true)
         #expect(cluster.live().map(\.number) == [2])
@@ -308,6 +333,8 @@ private let job = Jobs.name("hello")
 
     @Test func killRequestsSurviveANewTerm() {
         var (cluster, run) = admitted()
+        cluster.start(cluster.live()[0])
+        cluster.settle()
         cluster.command(.cancel(run))
         cluster.settle()
         cluster.newTerm()

@@ -115,7 +115,8 @@ struct ModelCluster {
 
     mutating func die(_ id: WorkerID, isHeard: Bool = true) {
         if store.workers.removeValue(forKey: id) != nil {
-            for (attempt, assigned) in store.assignments where assigned.worker == id && assigned.isExclusive {
+            for (attempt, assigned) in store.assignments
+            where assigned.worker == id && assigned.isExclusive && assigned.isStarted {
                 store.ghosts.append(.init(worker: id, unit: ModelStore.exclusiveUnit(attempt)))
             }
         }

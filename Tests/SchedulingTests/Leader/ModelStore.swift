@@ -42,6 +42,8 @@ struct ModelStore {
     /// Broken invariants.
     var violations: [String] = []
     var ghosts: [Ghost] = []
+    /// Workers that got assignments by the plan that is being applied.
+    private var filled: Set<WorkerID> = []
     private var lastAttempt: [String: Int] = [:]
 
     mutating func apply(_ plan: LeaderPlan, now: WallTime) throws(Failure) {
@@ -57,6 +59,7 @@ struct ModelStore {
         }
         // All of a plan happens at once, in whatever order it is written.
         next.checkExclusive()
+        next.checkSlots()
         self = next
     }
 
@@ -119,6 +122,10 @@ struct ModelStore {
             assignments[attempt]?.isExclusive = assignment.isExclusive
         case .deleteAssignment(let attempt, _):
             guard assignments.removeValue(forKey: attempt) != nil else { return .missing }
+        case .withdrawAssignment(let attempt, _):
+            guard let assigned = assignments[attempt] else { return .missing }
+            guard !assigned.isStarted else { return .version }
+            assignments[attempt] = nil
         case .createKill(let attempt, let worker, let mode):
             guard directories.contains(worker) else { return .missing }
             guard kills[attempt] == nil else { return .exists }
@@ -169,8 +176,7 @@ struct ModelStore {
         lastAttempt[unit] = attempt.number
         if let worker = workers[id] {
             if worker.registration.isDraining { violations.append("\(attempt) goes to \(id), which drains") }
-            let used = assignments.values.count { $0.worker == id }
-            if used >= worker.registration.slots { violations.append("\(id) has more attempts than slots") }
+            filled.insert(id)
         } else {
             violations.append("\(attempt) goes to \(id), which is gone")
         }
@@ -181,6 +187,15 @@ struct ModelStore {
     /// An exclusive unit: a task or partition of a job, whatever the run.
     static func exclusiveUnit(_ attempt: AttemptID) -> String {
         "\(attempt.run.job)/\(attempt.task)/\(attempt.partition)"
+    }
+
+    private mutating func checkSlots() {
+        for id in filled {
+            let used = assignments.values.count { $0.worker == id }
+            guard let slots = workers[id]?.registration.slots, used > slots else { continue }
+            violations.append("\(id) has more attempts than slots")
+        }
+        filled = []
     }
 
     private mutating func checkExclusive() {

@@ -168,6 +168,22 @@ import Testing
         #expect(core.ended(attempt, success) == [])
     }
 
+    @Test func claimedAttemptThatHadEndedMayHaveBeenReported() {
+        var core = WorkerCore()
+        core.claimed([attempt], ended: [attempt])
+        _ = core.ended(attempt, success)
+        #expect(
+            core.assignmentsListed([], isFirst: true) == [.reportLate(attempt, success, isCertain: false)]
+        )
+    }
+
+    @Test func startThatWasNeverCarriedOutIsNoLoss() {
+        var core = reading()
+        #expect(
+            outcome(core.assignmentRead(attempt, isStarted: true, hasNeverRun: true, now: now)) == .refused
+        )
+    }
+
     @Test func endOfAnAttemptThatNobodyHoldsIsAcknowledged() {
         var core = WorkerCore()
         #expect(core.ended(attempt, success) == [.acknowledge(attempt)])
