@@ -168,7 +168,9 @@ final class Machine: @unchecked Sendable {
     }
 
     func mishap(_ request: SessionRequest) -> Connection.Mishap? {
-        guard mishapRate > 0, random.chance(request.isWrite ? mishapRate : mishapRate / 10) else { return nil }
+        guard mishapRate > 0, random.chance(request.isWrite ? mishapRate : mishapRate / 10) else {
+            return nil
+        }
         return random.chance(0.6) ? .lostReply : .lostRequest
     }
 

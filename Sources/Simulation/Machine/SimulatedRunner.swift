@@ -115,7 +115,9 @@ final class SimulatedRunner: @unchecked Sendable {
         guard !machine.bug.ignoresStop else { return }
         guard !isHard, !entry.behaviour.ignoresTerm else {
             let grace = isHard ? 1_000_000 : entry.assignment.killGraceMilliseconds * 1_000_000
-            later(attempt, grace) { $0.finish(attempt, outcome: outcome, signal: 9, reason: "ended by signal 9") }
+            later(attempt, grace) {
+                $0.finish(attempt, outcome: outcome, signal: 9, reason: "ended by signal 9")
+            }
             return
         }
         later(attempt, machine.random.between(1_000_000, 200_000_000)) {
@@ -149,7 +151,11 @@ final class SimulatedRunner: @unchecked Sendable {
 
     // MARK: Ends
 
-    private func later(_ attempt: AttemptID, _ nanoseconds: Int64, _ action: @escaping (SimulatedRunner) -> Void) {
+    private func later(
+        _ attempt: AttemptID,
+        _ nanoseconds: Int64,
+        _ action: @escaping (SimulatedRunner) -> Void
+    ) {
         let timer = loop.after(nanoseconds) { [weak self] in
             guard let self, case .running? = held[attempt]?.phase else { return }
             action(self)
@@ -187,11 +193,13 @@ final class SimulatedRunner: @unchecked Sendable {
     /// What is held for a node that begins a new life.
     func claim() -> [HeldAttempt] {
         attempts.compactMap { attempt in
-            held[attempt].map { HeldAttempt(
+            held[attempt].map {
+                HeldAttempt(
                     attempt: attempt,
                     startedAt: $0.startedAt,
                     isExclusive: $0.assignment.isExclusive
-                ) }
+                )
+            }
         }
     }
 
@@ -330,7 +338,9 @@ final class RunnerLink: AttemptHost, @unchecked Sendable {
 
     func acknowledge(_ attempt: AttemptID) { send { $0.acknowledge(attempt) } }
 
-    func renewLease(until deadline: ContinuousClock.Instant, warning: Duration) { send { $0.renewLease(until: deadline) } }
+    func renewLease(until deadline: ContinuousClock.Instant, warning: Duration) {
+        send { $0.renewLease(until: deadline) }
+    }
 
     func outlivesWorker(_ attempt: AttemptID) -> Bool { runner.isReleased(attempt) }
 

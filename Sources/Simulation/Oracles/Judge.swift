@@ -144,7 +144,11 @@ final class Judge: @unchecked Sendable {
         }
     }
 
-    private func decode<Record: Decodable>(_ type: Record.Type, _ data: [UInt8]?, _ path: ZnodePath) -> Record? {
+    private func decode<Record: Decodable>(
+        _ type: Record.Type,
+        _ data: [UInt8]?,
+        _ path: ZnodePath
+    ) -> Record? {
         guard let data else { return nil }
         do {
             return try RecordCoding.decode(type, from: data, path: path)
@@ -183,7 +187,8 @@ final class Judge: @unchecked Sendable {
                 term = record.term
                 commit = record.commit
             } else {
-                if record.term != term || record.commit != commit + 1 || transaction.session != leaderSession {
+                if record.term != term || record.commit != commit + 1 || transaction.session != leaderSession
+                {
                     violate(
                         .term,
                         "s\(transaction.session) commits \(record.term)-\(record.commit) after \(term)-\(commit) of "
@@ -267,7 +272,9 @@ final class Judge: @unchecked Sendable {
     private func judgeName(_ job: String) {
         let places = definitions[job] ?? [:]
         guard let record = names[job] else {
-            if !places.isEmpty { violate(.names, "\(job) has definitions \(places.keys.sorted()) and no name") }
+            if !places.isEmpty {
+                violate(.names, "\(job) has definitions \(places.keys.sorted()) and no name")
+            }
             epochs[job] = nil
             return
         }
@@ -288,7 +295,8 @@ final class Judge: @unchecked Sendable {
     private func judgeMark(_ name: String, from: Int64, through: Int64) {
         // The triggers of a version count from when it was stored.
         guard let epoch = epochs[name], !epoch.due.isEmpty else { return }
-        for time in epoch.due.times(after: max(from, epoch.due.anchor), through: through) where queued[name]?.contains(time) != true {
+        for time in epoch.due.times(after: max(from, epoch.due.anchor), through: through)
+        where queued[name]?.contains(time) != true {
             violate(.completeness, "\(name) passes \(UnixTime(seconds: time).rfc3339) in silence")
         }
     }
@@ -319,7 +327,9 @@ final class Judge: @unchecked Sendable {
 
     private func runChanged(_ name: String, _ kind: ZnodeChange.Kind, _ data: [UInt8]?, _ znode: ZnodePath) {
         if kind == .deleted, let run = RunID(name) { paused.remove(run) }
-        guard let run = RunID(name), kind != .deleted, let header = decode(Header.self, data, znode) else { return }
+        guard let run = RunID(name), kind != .deleted, let header = decode(Header.self, data, znode) else {
+            return
+        }
         if header.stop_as != nil { stopped.insert(run) }
         if header.state == RunState.paused.rawValue { paused.insert(run) } else { paused.remove(run) }
         guard kind == .created else { return }
@@ -341,7 +351,10 @@ final class Judge: @unchecked Sendable {
         guard let batch = decode(MirrorBatch.self, data, znode) else { return }
         for case .run(let view, _) in batch.records where view.state.isOver {
             if let known = finals[view.id] {
-                violate(.finality, "\(view.id) ends \(view.state.rawValue) after it ended \(known.state.rawValue)")
+                violate(
+                    .finality,
+                    "\(view.id) ends \(view.state.rawValue) after it ended \(known.state.rawValue)"
+                )
             }
             finals[view.id] = (view.state, batch.version)
             open.remove(view.id)
@@ -380,7 +393,9 @@ final class Judge: @unchecked Sendable {
             placed[attempt]?.isAssigned = false
             guard transaction.session == leaderSession, isLeaders(transaction) else { return }
             placed[attempt]?.end = "taken"
-            if let known = placed[attempt], registrations[worker] != nil, (returned[worker] ?? 0) < known.index {
+            if let known = placed[attempt], registrations[worker] != nil,
+                (returned[worker] ?? 0) < known.index
+            {
                 violate(.takeover, "\(attempt.znodeName) is taken from \(worker), which was never gone")
             }
         }
@@ -399,7 +414,9 @@ final class Judge: @unchecked Sendable {
         if let number = latest[unit] {
             let before = AttemptID(run: unit.run, task: unit.task, partition: unit.partition, number: number)
             if number >= attempt.number { violate(.once, "\(name) is placed after number \(number)") }
-            if placed[before]?.isAssigned == true { violate(.fencing, "\(name) is placed beside number \(number)") }
+            if placed[before]?.isAssigned == true {
+                violate(.fencing, "\(name) is placed beside number \(number)")
+            }
         }
         latest[unit] = attempt.number
         if finals[attempt.run] != nil { violate(.finality, "\(name) is placed after its run is over") }
@@ -418,7 +435,8 @@ final class Judge: @unchecked Sendable {
         else { return }
         guard task.effectiveCondition == .allSuccess else { return }
         for need in task.needs ?? [] {
-            guard let needed = definition.tasks.first(where: { $0.id == need }), needed.effectiveType == .command,
+            guard let needed = definition.tasks.first(where: { $0.id == need }),
+                needed.effectiveType == .command,
                 needed.partitions?.minSuccess == nil
             else { continue }
             for partition in 0..<needed.partitionCount
@@ -450,7 +468,9 @@ final class Judge: @unchecked Sendable {
         switch news {
         case .started(let attempt, let token, let isExclusive):
             let name = attempt.znodeName
-            if placed[attempt]?.isStarted != true { violate(.start, "\(name) runs before its start is committed") }
+            if placed[attempt]?.isStarted != true {
+                violate(.start, "\(name) runs before its start is committed")
+            }
             if !started.insert(attempt).inserted { violate(.once, "\(name) is run a second time") }
             processes[attempt] = (token, isExclusive)
             guard isExclusive else { return }

@@ -75,7 +75,14 @@ final class Ensemble: @unchecked Sendable {
     /// Told when a session ends at the ensemble, whether by its own will.
     var onSessionEnd: ((Int64, _ isExpired: Bool) -> Void)?
 
-    init(loop: VirtualLoop, trace: Trace, random: SeededRandom, servers: Int, meanLag: Int64, wallStart: Int64) {
+    init(
+        loop: VirtualLoop,
+        trace: Trace,
+        random: SeededRandom,
+        servers: Int,
+        meanLag: Int64,
+        wallStart: Int64
+    ) {
         self.loop = loop
         self.trace = trace
         self.random = random
@@ -125,7 +132,8 @@ final class Ensemble: @unchecked Sendable {
                 }
             }
             for fired in commit.fired {
-                guard let connection = sessions[fired.session]?.connection, connection.server === server else {
+                guard let connection = sessions[fired.session]?.connection, connection.server === server
+                else {
                     continue
                 }
                 connection.tokens.remove(fired.token)
@@ -160,7 +168,9 @@ final class Ensemble: @unchecked Sendable {
         guard !changes.isEmpty else { return }
         for change in changes { trace.mix(change.path.description) }
         if trace.isRead {
-            for change in changes { trace.note("store", "s\(session)", details: "\(change.kind) \(change.path)") }
+            for change in changes {
+                trace.note("store", "s\(session)", details: "\(change.kind) \(change.path)")
+            }
         } else {
             trace.mix(UInt64(bitPattern: loop.now) ^ UInt64(bitPattern: session))
         }
@@ -268,7 +278,9 @@ final class Ensemble: @unchecked Sendable {
         guard !server.isDown, servers.count(where: { !$0.isDown }) > 1 else { return }
         server.isDown = true
         trace.note("server down", "\(index)")
-        for session in sorted where session.connection?.server === server { session.connection?.closeByServer() }
+        for session in sorted where session.connection?.server === server {
+            session.connection?.closeByServer()
+        }
     }
 
     func start(server index: Int) {

@@ -157,7 +157,9 @@ final class SimulatedSession: ZnodeSession, @unchecked Sendable {
             if case .close = each.request { continue }
             disarmUnanswered(each.request)
             each.continuation?.resume(
-                returning: .failure(StoreError(.connectionLoss, operation: each.request.name, path: each.request.path))
+                returning: .failure(
+                    StoreError(.connectionLoss, operation: each.request.name, path: each.request.path)
+                )
             )
         }
         retry()

@@ -37,7 +37,8 @@ final class Trace: @unchecked Sendable {
         guard let print else { return }
         let milliseconds = now() / 1_000_000
         let fraction = String(milliseconds % 1000)
-        let time = "\(milliseconds / 1000)." + String(repeating: "0", count: 3 - fraction.utf8.count) + fraction
+        let time =
+            "\(milliseconds / 1000)." + String(repeating: "0", count: 3 - fraction.utf8.count) + fraction
         let rest = details()
         print("\(time) \(event) \(subject)\(rest.isEmpty ? "" : " \(rest)")")
     }

@@ -199,7 +199,8 @@ final class People: @unchecked Sendable {
     }
 
     private func drain() async {
-        guard let worker = world.judge.registrations.keys.sorted().first(where: { _ in random.chance(0.4) }) else {
+        guard let worker = world.judge.registrations.keys.sorted().first(where: { _ in random.chance(0.4) })
+        else {
             return
         }
         _ = await ask { try await $0.setDraining(worker, true) }

@@ -33,7 +33,10 @@ struct Workload {
             definition.schedule = [every(random.between(2, 12))]
             definition.tasks = [task("main", &random)]
         case 1:
-            var trigger = TriggerDefinition(cron: "*/\(random.pick([4, 5, 7, 10, 20])) * * * * *", zone: "UTC")
+            var trigger = TriggerDefinition(
+                cron: "*/\(random.pick([4, 5, 7, 10, 20])) * * * * *",
+                zone: "UTC"
+            )
             trigger.seconds = true
             definition.schedule = [trigger]
             if random.chance(0.3) { definition.schedule?.append(every(random.between(3, 9))) }
@@ -83,7 +86,9 @@ struct Workload {
             )
         }
         if random.chance(0.4) { task.timeout = DurationValue(milliseconds: random.between(2, 20) * 1000) }
-        if random.chance(0.3) { task.kill = .init(grace: DurationValue(milliseconds: random.between(100, 3000))) }
+        if random.chance(0.3) {
+            task.kill = .init(grace: DurationValue(milliseconds: random.between(100, 3000)))
+        }
         task.onLost = random.pick([nil, nil, .fail, .hold])
         return task
     }
