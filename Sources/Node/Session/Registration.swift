@@ -56,14 +56,14 @@ struct Registration: Sendable {
         while !Task.isCancelled {
             beat += 1
             let report = probe.measure(running: service.liveCount, beat: beat)
-            let before = time.now()
+            let sent = time.instant()
             let stat = try await session.set(layout.resources(worker), data: RecordCoding.encode(report))
             service.renewLease(session)
-            let after = time.now()
-            let middle = (before.milliseconds + after.milliseconds) / 2
-            let offset = middle - stat.modifiedMilliseconds
+            // Measured by the clock that nobody sets, so that a step on the way counts as what it is.
+            let trip = Int64(sent.duration(to: time.instant()) / .milliseconds(1))
+            let offset = time.now().milliseconds - trip / 2 - stat.modifiedMilliseconds
             // The answer's way adds to what seems an offset: only what is beyond the round trip counts.
-            context.set(clockOffset: abs(offset) > after - before ? offset : 0)
+            context.set(clock: ClockReading(measured: abs(offset) > trip ? offset : 0, time: time))
             if let queue = try await session.exists(layout.jobQueue) {
                 context.set(queueLength: Int(queue.childCount))
             }
@@ -79,7 +79,8 @@ struct Registration: Sendable {
         _ context: NodeContext,
         onDraining: @Sendable (Bool) async throws -> Void
     ) async throws {
-        var wasDraining = false
+        // Unknown at first: an earlier try may have told one of the two, and not the other.
+        var wasDraining: Bool?
         for try await znode in session.updates(of: layout.configs) {
             guard let znode else { continue }
             let configuration = try RecordCoding.decode(

@@ -140,7 +140,9 @@ final class SimulatedRunner: @unchecked Sendable {
 
     /// The lease is over: exclusive processes are killed at once, whatever the node does or does not.
     private func leaseIsOver() {
-        guard let deadline, machine.clock.instant >= deadline, !machine.bug.ignoresLease else { return }
+        guard let deadline, !machine.bug.ignoresLease else { return }
+        // A clock that goes a little slower than time is not there yet.
+        guard machine.clock.instant >= deadline else { return renewLease(until: deadline) }
         for attempt in attempts where held[attempt]?.assignment.isExclusive == true {
             if case .running? = held[attempt]?.phase {
                 finish(attempt, outcome: .lost, signal: 9, reason: "the lease is over")
@@ -273,6 +275,9 @@ final class RunnerLink: AttemptHost, @unchecked Sendable {
     private let life: Life
     private let runner: SimulatedRunner
     private var lastArrival: Int64 = 0
+    /// What is under way, in order, each way.
+    private var sent: [(SimulatedRunner) -> Void] = []
+    private var told: [HostEvent] = []
     private var isClosed = false
     private var closed: CheckedContinuation<Void, Never>?
 
@@ -288,7 +293,10 @@ final class RunnerLink: AttemptHost, @unchecked Sendable {
     var identity: String { runner.identity }
 
     func tell(_ event: HostEvent) {
+        told.append(event)
         life.loop.post(life.lane) { [self] in
+            guard !told.isEmpty else { return }
+            let event = told.removeFirst()
             guard !life.isDead, !isClosed else { return }
             continuation.yield(event)
         }
@@ -297,8 +305,9 @@ final class RunnerLink: AttemptHost, @unchecked Sendable {
     /// Sends something through the socket: in order, and nothing after the end of the process.
     private func send(_ action: @escaping (SimulatedRunner) -> Void) {
         guard !life.isDead else { return }
+        sent.append(action)
         lastArrival = max(lastArrival, life.loop.now + life.random.between(10_000, 1_000_000))
-        life.loop.at(lastArrival) { [runner] in action(runner) }
+        life.loop.at(lastArrival) { [self] in if !sent.isEmpty { sent.removeFirst()(runner) } }
     }
 
     func run() async throws {

@@ -293,9 +293,9 @@ final class Judge: @unchecked Sendable {
     }
 
     private func judgeMark(_ name: String, from: Int64, through: Int64) {
-        // The triggers of a version count from when it was stored.
+        // The triggers of a version count from when it was stored; what lies an hour back may be passed over.
         guard let epoch = epochs[name], !epoch.due.isEmpty else { return }
-        for time in epoch.due.times(after: max(from, epoch.due.anchor), through: through)
+        for time in epoch.due.times(after: max(from, epoch.due.anchor, second - 3_500), through: through)
         where queued[name]?.contains(time) != true {
             violate(.completeness, "\(name) passes \(UnixTime(seconds: time).rfc3339) in silence")
         }
@@ -393,7 +393,8 @@ final class Judge: @unchecked Sendable {
             placed[attempt]?.isAssigned = false
             guard transaction.session == leaderSession, isLeaders(transaction) else { return }
             placed[attempt]?.end = "taken"
-            if let known = placed[attempt], registrations[worker] != nil,
+            // What has not started may be taken back: its run is being stopped.
+            if let known = placed[attempt], known.isStarted, registrations[worker] != nil,
                 (returned[worker] ?? 0) < known.index
             {
                 violate(.takeover, "\(attempt.znodeName) is taken from \(worker), which was never gone")
@@ -505,7 +506,20 @@ final class Judge: @unchecked Sendable {
         forgottenByMirror.formUnion(finals.keys)
     }
 
+    /// Whether exclusive attempts are placed on the worker of one of these sessions.
+    func holdsExclusive(_ sessions: [Int64]) -> Bool {
+        let workers = Set(owners.filter { sessions.contains($0.value) }.keys)
+        return placed.values.contains { $0.isExclusive && $0.end == nil && workers.contains($0.worker) }
+    }
+
     // MARK: For the end
+
+    /// Runs in the queue of jobs that come after others.
+    var waitingForOthers: [RunID] {
+        open.filter { run in
+            admitted[run] == nil && epochs[run.job.description]?.definition.after?.isEmpty == false
+        }
+    }
 
     var jobs: [String] { names.keys.sorted() }
 

@@ -210,6 +210,8 @@ private let job = Jobs.name("hello")
         cluster.define(Jobs.flow("pair", ["a": [], "b": []]))
         let run = cluster.enqueue(Jobs.name("pair"))
         cluster.settle()
+        for attempt in cluster.live() { cluster.start(attempt) }
+        cluster.settle()
         cluster.command(.cancel(run))
         cluster.settle()
         let ended = cluster.live()[0]
