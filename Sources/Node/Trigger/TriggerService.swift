@@ -36,7 +36,6 @@ package final class TriggerService: Sendable {
     private let permission: any FiringPermission
     private let time: NodeTime
     private let logger: Logger
-    private let lane: TransactionLane
     private let timers = Mutex(Timers())
     /// The next due time may be sooner than it was.
     private let changed = Signal()
@@ -57,18 +56,21 @@ package final class TriggerService: Sendable {
         self.permission = permission
         self.time = time
         self.logger = logger
-        lane = TransactionLane(session: session)
     }
 
+    /// Fires until the session is over or a read fails; then it may be called again.
     package func run() async throws {
+        // A lane ends with the run that it served, and with it what was on its way.
+        let lane = TransactionLane(session: session)
+        timers.withLock { $0.core.firingsLost() }
         try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { await self.lane.run() }
+            group.addTask { await lane.run() }
             group.addTask {
                 for try await names in self.session.childrenUpdates(of: self.layout.jobs(of: self.worker)) {
                     try await self.take(names)
                 }
             }
-            group.addTask { await self.fireForever() }
+            group.addTask { await self.fireForever(lane) }
             defer { group.cancelAll() }
             try await group.next()
         }
@@ -149,7 +151,7 @@ package final class TriggerService: Sendable {
 
     // MARK: Firing
 
-    private func fireForever() async {
+    private func fireForever(_ lane: TransactionLane) async {
         await withDiscardingTaskGroup { group in
             while !Task.isCancelled {
                 let (wake, underWay) = timers.withLock { ($0.core.nextWake(), $0.underWay) }
@@ -177,7 +179,7 @@ package final class TriggerService: Sendable {
                 }
                 for firing in firings {
                     group.addTask {
-                        await self.fire(firing)
+                        await self.fire(firing, lane)
                         self.timers.withLock { $0.underWay -= 1 }
                         self.changed.notify()
                     }
@@ -187,7 +189,7 @@ package final class TriggerService: Sendable {
     }
 
     /// T2.
-    private func fire(_ firing: Firing) async {
+    private func fire(_ firing: Firing, _ lane: TransactionLane) async {
         let now = time.now()
         // Runs that were found to exist: their mark alone is behind.
         var existing: Set<UnixTime> = []

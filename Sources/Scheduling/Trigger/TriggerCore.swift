@@ -190,6 +190,15 @@ package struct TriggerCore: Sendable {
         wake(name, at: max(next, time))
     }
 
+    /// What was due and is not settled never will be: it is due again.
+    package mutating func firingsLost() {
+        for (name, entry) in entries where entry.next == nil {
+            guard let next = entry.timers.next(after: entry.mark) else { continue }
+            entries[name]?.next = next
+            wake(name, at: next)
+        }
+    }
+
     private mutating func dropStale() {
         while let wake = wakes.min, entries[wake.job]?.next != wake.time { _ = wakes.popMin() }
     }
