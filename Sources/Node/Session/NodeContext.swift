@@ -4,6 +4,28 @@ import Scheduling
 import Synchronization
 import ZnodeStore
 
+/// How far this machine's clock was ahead of the store's at a moment.
+struct ClockReading: Sendable {
+    /// In milliseconds.
+    let measured: Int64
+    let wall: WallTime
+    let instant: ContinuousClock.Instant
+    let time: NodeTime
+
+    /// A reading of this moment.
+    init(measured: Int64, time: NodeTime) {
+        self.measured = measured
+        self.time = time
+        wall = time.now()
+        instant = time.instant()
+    }
+
+    /// How far the clock is ahead now, in milliseconds: a clock that was set since is found out by the other one.
+    var offset: Int64 {
+        measured + (time.now() - wall) - Int64(instant.duration(to: time.instant()) / .milliseconds(1))
+    }
+}
+
 /// What this node has at the moment: its session, its cluster, its leader service. Shared by the services and the API.
 final class NodeContext: Sendable {
     /// One session with what lives in it.
@@ -19,7 +41,7 @@ final class NodeContext: Sendable {
         var clusterID: String?
         var mirror: (any MirrorStore)?
         var configuration = ClusterConfiguration()
-        var clockOffset: Int64 = 0
+        var clock: ClockReading?
         var isDraining = false
         var queueLength = 0
         var refusals: [StoredBound: Int] = [:]
@@ -51,8 +73,7 @@ final class NodeContext: Sendable {
     var refusals: [StoredBound: Int] { state.withLock { $0.refusals } }
     func refused(at bound: StoredBound) { state.withLock { $0.refusals[bound, default: 0] += 1 } }
 
-    /// How far this machine's clock is ahead of the store's, in milliseconds.
-    func set(clockOffset: Int64) { state.withLock { $0.clockOffset = clockOffset } }
+    func set(clock: ClockReading) { state.withLock { $0.clock = clock } }
 }
 
 extension NodeContext: FiringPermission {
@@ -62,8 +83,8 @@ extension NodeContext: FiringPermission {
     var firingHold: String? {
         state.withLock { state in
             if state.configuration.isPaused { return "the cluster is paused" }
-            if abs(state.clockOffset) > Self.maximumClockOffset {
-                return "this machine's clock differs from the store's by \(state.clockOffset) ms"
+            if let offset = state.clock?.offset, abs(offset) > Self.maximumClockOffset {
+                return "this machine's clock differs from the store's by \(offset) ms"
             }
             if state.queueLength >= state.configuration.maximumQueueLength {
                 return "the queue is at its bound of \(state.configuration.maximumQueueLength)"

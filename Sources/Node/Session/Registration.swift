@@ -63,7 +63,9 @@ struct Registration: Sendable {
             let middle = (before.milliseconds + after.milliseconds) / 2
             let offset = middle - stat.modifiedMilliseconds
             // The answer's way adds to what seems an offset: only what is beyond the round trip counts.
-            context.set(clockOffset: abs(offset) > after - before ? offset : 0)
+            context.set(
+                clock: ClockReading(measured: abs(offset) > after - before ? offset : 0, time: time)
+            )
             if let queue = try await session.exists(layout.jobQueue) {
                 context.set(queueLength: Int(queue.childCount))
             }
