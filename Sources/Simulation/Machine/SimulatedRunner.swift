@@ -273,6 +273,9 @@ final class RunnerLink: AttemptHost, @unchecked Sendable {
     private let life: Life
     private let runner: SimulatedRunner
     private var lastArrival: Int64 = 0
+    /// What is under way, in order, each way.
+    private var sent: [(SimulatedRunner) -> Void] = []
+    private var told: [HostEvent] = []
     private var isClosed = false
     private var closed: CheckedContinuation<Void, Never>?
 
@@ -288,7 +291,10 @@ final class RunnerLink: AttemptHost, @unchecked Sendable {
     var identity: String { runner.identity }
 
     func tell(_ event: HostEvent) {
+        told.append(event)
         life.loop.post(life.lane) { [self] in
+            guard !told.isEmpty else { return }
+            let event = told.removeFirst()
             guard !life.isDead, !isClosed else { return }
             continuation.yield(event)
         }
@@ -297,8 +303,9 @@ final class RunnerLink: AttemptHost, @unchecked Sendable {
     /// Sends something through the socket: in order, and nothing after the end of the process.
     private func send(_ action: @escaping (SimulatedRunner) -> Void) {
         guard !life.isDead else { return }
+        sent.append(action)
         lastArrival = max(lastArrival, life.loop.now + life.random.between(10_000, 1_000_000))
-        life.loop.at(lastArrival) { [runner] in action(runner) }
+        life.loop.at(lastArrival) { [self] in if !sent.isEmpty { sent.removeFirst()(runner) } }
     }
 
     func run() async throws {

@@ -505,7 +505,20 @@ final class Judge: @unchecked Sendable {
         forgottenByMirror.formUnion(finals.keys)
     }
 
+    /// Whether exclusive attempts are placed on the worker of one of these sessions.
+    func holdsExclusive(_ sessions: [Int64]) -> Bool {
+        let workers = Set(owners.filter { sessions.contains($0.value) }.keys)
+        return placed.values.contains { $0.isExclusive && $0.end == nil && workers.contains($0.worker) }
+    }
+
     // MARK: For the end
+
+    /// Runs in the queue of jobs that come after others.
+    var waitingForOthers: [RunID] {
+        open.filter { run in
+            admitted[run] == nil && epochs[run.job.description]?.definition.after?.isEmpty == false
+        }
+    }
 
     var jobs: [String] { names.keys.sorted() }
 

@@ -72,6 +72,8 @@ final class Misfortune: @unchecked Sendable {
                 later(random.between(0, 3 * .second)) { [self] in cut(machine, span()) }
             }
         case .expiry:
+            // A session that is ended by fiat ends before its lease: what is exclusive is not promised then.
+            guard !world.judge.holdsExclusive(machine.sessions) else { return }
             if let session = machine.sessions.last { ensemble.expire(session) }
         case .quorumLoss:
             ensemble.loseQuorum()

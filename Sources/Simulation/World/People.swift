@@ -126,7 +126,10 @@ final class People: @unchecked Sendable {
             &random
         )
         // The chain of what comes after what stays without circles: only what is smaller comes before.
-        if random.chance(0.3) { definition.after = old.after }
+        if random.chance(0.3), old.after != nil {
+            definition.after = old.after
+            definition.schedule = nil
+        }
         let wanted = definition
         let (answer, _) = await ask { try await $0.replaceJob(wanted, ifVersion: nil).0 }
         if case .success? = answer {
@@ -222,6 +225,10 @@ final class People: @unchecked Sendable {
                 try await operations.setPaused(false, reason: nil)
             }
             for worker in workers { _ = await ask(tries: 1) { try await $0.setDraining(worker, false) } }
+            // What was due before its job came after others waits for what may never be.
+            for run in world.judge.waitingForOthers.sorted() {
+                _ = await ask(tries: 1) { try await $0.act(.cancel, on: run, reason: nil) }
+            }
             for run in world.judge.paused.sorted() {
                 _ = await ask(tries: 1) { try await $0.act(.resume, on: run, reason: nil) }
             }
