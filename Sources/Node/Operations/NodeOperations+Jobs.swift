@@ -54,7 +54,8 @@ extension NodeOperations {
         }
         let stored = StoredJob(version: version, createdAt: now, storedAt: now, definition: definition)
         var record = fired?.record ?? FiredRecord(mark: now.second)
-        record.mark = now.second
+        // Not back: a clock that is behind must not let a name used again fire what its namesake has fired.
+        record.mark = max(record.mark, now.second)
         let operations: [StoreOperation]
         do throws(RecordError) {
             operations = try JobOperations.submit(

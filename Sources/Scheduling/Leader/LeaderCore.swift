@@ -272,7 +272,10 @@ package struct LeaderCore: Sendable {
             reports.removeFirst(reportsTaken)
             reportsTaken = 0
         }
-        guard reportNames.insert(report.znodeName).inserted else { return }
+        if !reportNames.insert(report.znodeName).inserted {
+            // One that waits is known. One that was consumed has been written again since: by a worker whose answer was lost.
+            guard !reports[reportsTaken...].contains(where: { $0.znodeName == report.znodeName }) else { return }
+        }
         reports.append(report)
     }
 
