@@ -6,7 +6,7 @@ package struct Bug: Sendable {
     package let name: String
     /// What is wrong, in one sentence.
     package let summary: String
-    /// Changes what a session sends; `nil` drops an operation.
+    /// Changes what a session sends: what goes in the place of one operation, or `nil` where it stays as it is.
     var change: (@Sendable (_ operations: [StoreOperation], _ index: Int) -> [StoreOperation]?)?
     var isMirrorUnguarded = false
     var spawnsAtPrepare = false
