@@ -65,6 +65,8 @@ package final class LeaderService: Sendable {
     /// Campaigns again and again until the session is over or the task is cancelled.
     package func run() async throws {
         while !Task.isCancelled {
+            // Left over from a term that ended while there was no contact: who holds it cannot campaign, nor can others.
+            try await resign()
             var random = time.randomness
             let worker = identity.worker
             let election = LeaderElection(
