@@ -81,7 +81,8 @@ struct Registration: Sendable {
         _ context: NodeContext,
         onDraining: @Sendable (Bool) async throws -> Void
     ) async throws {
-        var wasDraining = false
+        // Unknown at first: an earlier try may have told one of the two, and not the other.
+        var wasDraining: Bool?
         for try await znode in session.updates(of: layout.configs) {
             guard let znode else { continue }
             let configuration = try RecordCoding.decode(
