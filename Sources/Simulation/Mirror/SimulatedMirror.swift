@@ -109,8 +109,9 @@ final class MirrorLink: MirrorStore, @unchecked Sendable {
         if life.machine.mirrorTrouble > 0, life.random.chance(life.machine.mirrorTrouble) {
             // The answer is lost or very late: the write arrives some time later, after others perhaps.
             let late = life.random.between(1_000_000, 3_000_000_000)
+            let incarnation = mirror.incarnation
             life.loop.after(late) {
-                guard !mirror.isDown else { return }
+                guard !mirror.isDown, mirror.incarnation == incarnation else { return }
                 for batch in batches { mirror.apply(batch) }
             }
             try await travel()
