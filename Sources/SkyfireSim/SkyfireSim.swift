@@ -32,6 +32,9 @@ struct SkyfireSim: ParsableCommand {
     @Option(help: "How many processes work side by side.")
     var jobs = 1
 
+    @Flag(help: "Lives through each seed twice, and says so when the two differ.")
+    var twice = false
+
     @Flag(help: "Nothing goes wrong in the worlds.")
     var faultless = false
 
@@ -66,13 +69,11 @@ struct SkyfireSim: ParsableCommand {
         while isWanted(done, since: began) {
             let number = first + done
             done += 1
-            let verdict = try World(
-                seed: number,
-                bug: planted,
-                hasFaults: !faultless,
-                directory: "/dev/shm/skyfire-sim-\(getpid())/\(number)",
-                print: trace ? { print($0) } : nil
-            ).run()
+            let verdict = try live(number, planted)
+            if twice, try live(number, planted).hash != verdict.hash {
+                print("seed \(number) has two histories")
+                throw ExitCode.failure
+            }
             if seed != nil {
                 print(
                     "seed \(number): hash \(String(verdict.hash, radix: 16)), \(verdict.virtualSeconds) s of virtual time, "
@@ -93,6 +94,17 @@ struct SkyfireSim: ParsableCommand {
         try note(first, done, broken)
         let isGood = bug == nil ? broken.isEmpty : !broken.isEmpty
         if !isGood { throw ExitCode.failure }
+    }
+
+    private func live(_ seed: UInt64, _ bug: Bug) throws -> Verdict {
+        let world = try World(
+            seed: seed,
+            bug: bug,
+            hasFaults: !faultless,
+            directory: "/dev/shm/skyfire-sim-\(getpid())/\(seed)",
+            print: trace ? { print($0) } : nil
+        )
+        return try world.run()
     }
 
     private func isWanted(_ done: UInt64, since began: ContinuousClock.Instant) -> Bool {
