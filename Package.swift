@@ -207,6 +207,11 @@ let package = Package(
             dependencies: ["Coordination", "Cron", "Mirror", "Node", "Scheduling", "ZnodeStore", logging],
             swiftSettings: settings
         ),
+        .testTarget(
+            name: "SimulationTests",
+            dependencies: ["Simulation", "SkyfireSim", "ZnodeStore"],
+            swiftSettings: settings
+        ),
         .testTarget(name: "ArchitectureTests", swiftSettings: settings),
         .testTarget(
             name: "ClusterTests",

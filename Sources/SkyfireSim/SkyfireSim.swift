@@ -50,7 +50,9 @@ struct SkyfireSim: ParsableCommand {
     func validate() throws {
         guard jobs > 0, jobs <= 64 else { throw ValidationError("--jobs is 1 to 64") }
         guard !trace || seed != nil else { throw ValidationError("--trace goes with --seed") }
-        if let bug, Bug.named(bug) == nil { throw ValidationError("there is no bug \"\(bug)\"; see --list-bugs") }
+        if let bug, Bug.named(bug) == nil {
+            throw ValidationError("there is no bug \"\(bug)\"; see --list-bugs")
+        }
     }
 
     mutating func run() throws {
@@ -115,14 +117,17 @@ struct SkyfireSim: ParsableCommand {
 
     private func tell(_ verdict: Verdict) {
         let planted = bug.map { " --bug \($0)" } ?? ""
-        print("seed \(verdict.seed) breaks what must hold; again: skyfire-sim --seed \(verdict.seed)\(planted) --trace")
+        print(
+            "seed \(verdict.seed) breaks what must hold; again: skyfire-sim --seed \(verdict.seed)\(planted) --trace"
+        )
         for violation in verdict.violations.prefix(5) { print("  \(violation)") }
     }
 
     private func note(_ first: UInt64, _ done: UInt64, _ broken: [UInt64]) throws {
         guard let record, done > 0 else { return }
         let list = broken.map(String.init).joined(separator: ",")
-        let line = "\(first) \(first + done - 1) \(broken.isEmpty ? "ok" : "broken \(list)")\(bug.map { " bug \($0)" } ?? "")\n"
+        let line =
+            "\(first) \(first + done - 1) \(broken.isEmpty ? "ok" : "broken \(list)")\(bug.map { " bug \($0)" } ?? "")\n"
         let descriptor = open(record, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else { throw ValidationError("cannot write \(record)") }
         defer { close(descriptor) }

@@ -274,7 +274,9 @@ package struct LeaderCore: Sendable {
         }
         if !reportNames.insert(report.znodeName).inserted {
             // One that waits is known. One that was consumed has been written again since: by a worker whose answer was lost.
-            guard !reports[reportsTaken...].contains(where: { $0.znodeName == report.znodeName }) else { return }
+            guard !reports[reportsTaken...].contains(where: { $0.znodeName == report.znodeName }) else {
+                return
+            }
         }
         reports.append(report)
     }

@@ -5,36 +5,50 @@ import ZnodeStore
 extension Bug {
     /// The mistakes that the simulation is tried on.
     package static let catalogue: [Bug] = [
-        changing("no-fence", "a leader's commit does not say which version of the term it expects") { operations, index in
-            guard index == 0, case .set(let path, let data, _) = operations[0], isTerm(path) else { return nil }
+        changing("no-fence", "a leader's commit does not say which version of the term it expects") {
+            operations,
+            index in
+            guard index == 0, case .set(let path, let data, _) = operations[0], isTerm(path) else {
+                return nil
+            }
             return [.set(path, data: data)]
         },
-        changing("unversioned-mark", "a firing does not say which version of the mark it expects") { operations, index in
+        changing("unversioned-mark", "a firing does not say which version of the mark it expects") {
+            operations,
+            index in
             guard case .set(let path, let data, _?) = operations[index], case .fired = StorePath(path) else {
                 return nil
             }
             return [.set(path, data: data)]
         },
-        changing("unchecked-owner", "a firing does not check that the definition is still this node's") { operations, index in
+        changing("unchecked-owner", "a firing does not check that the definition is still this node's") {
+            operations,
+            index in
             guard case .check(let path, _) = operations[index], case .definition = StorePath(path),
                 !isTerm(operations[0].path)
             else { return nil }
             return []
         },
-        changing("unchecked-definition", "an admission does not check that the definition is current") { operations, index in
+        changing("unchecked-definition", "an admission does not check that the definition is current") {
+            operations,
+            index in
             guard case .check(let path, _) = operations[index], case .definition = StorePath(path),
                 isTerm(operations[0].path)
             else { return nil }
             return []
         },
-        changing("unchecked-worker", "a placement does not check that the worker is there and takes work") { operations, index in
+        changing("unchecked-worker", "a placement does not check that the worker is there and takes work") {
+            operations,
+            index in
             guard case .check(let path, _) = operations[index], case .worker = StorePath(path),
                 isTerm(operations[0].path)
             else { return nil }
             return []
         },
         changing("entry-left", "an admission leaves the entry in the queue") { operations, index in
-            guard case .delete(let path, _) = operations[index], case .entry = StorePath(path) else { return nil }
+            guard case .delete(let path, _) = operations[index], case .entry = StorePath(path) else {
+                return nil
+            }
             return []
         },
         changing("assignment-left", "a finish leaves the assignment") { operations, index in
@@ -43,14 +57,20 @@ extension Bug {
             else { return nil }
             return []
         },
-        changing("sequential-entries", "entries of the queue have drawn names instead of derived ones") { operations, index in
-            guard case .create(let path, let data, _) = operations[index], case .entry = StorePath(path) else {
+        changing("sequential-entries", "entries of the queue have drawn names instead of derived ones") {
+            operations,
+            index in
+            guard case .create(let path, let data, _) = operations[index], case .entry = StorePath(path)
+            else {
                 return nil
             }
             return [.create(path, data: data, mode: .persistentSequential)]
         },
-        changing("unversioned-start", "a start does not say that nobody has started it before") { operations, index in
-            guard case .set(let path, let data, _?) = operations[index], case .assignment = StorePath(path) else {
+        changing("unversioned-start", "a start does not say that nobody has started it before") {
+            operations,
+            index in
+            guard case .set(let path, let data, _?) = operations[index], case .assignment = StorePath(path)
+            else {
                 return nil
             }
             return [.set(path, data: data)]
@@ -61,17 +81,25 @@ extension Bug {
             else { return nil }
             return []
         },
-        changing("outbox-skipped", "final records are not kept until the mirror has them") { operations, index in
-            guard case .create(let path, _, _) = operations[index], case .outbox = StorePath(path) else { return nil }
+        changing("outbox-skipped", "final records are not kept until the mirror has them") {
+            operations,
+            index in
+            guard case .create(let path, _, _) = operations[index], case .outbox = StorePath(path) else {
+                return nil
+            }
             return []
         },
-        changing("name-left-behind", "a move of a job does not change what its name says") { operations, index in
+        changing("name-left-behind", "a move of a job does not change what its name says") {
+            operations,
+            index in
             guard case .set(let path, _, _) = operations[index], case .name = StorePath(path),
                 isTerm(operations[0].path)
             else { return nil }
             return [.check(path)]
         },
-        with("spawn-at-prepare", "a process runs before its start is committed") { $0.spawnsAtPrepare = true },
+        with("spawn-at-prepare", "a process runs before its start is committed") {
+            $0.spawnsAtPrepare = true
+        },
         with("no-lease", "exclusive processes outlive the lease") { $0.ignoresLease = true },
         with("deaf-runner", "processes are not ended when they should be") { $0.ignoresStop = true },
         with("forget-on-restart", "a node that comes back knows nothing of what its runner holds") {

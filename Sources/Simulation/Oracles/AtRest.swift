@@ -30,7 +30,9 @@ struct AtRest {
 
     /// Something that has not come to its end yet.
     func firstOpen() -> String? {
-        if let job = judge.epochs.first(where: { !$0.value.due.isEmpty })?.key { return "the schedule of \(job)" }
+        if let job = judge.epochs.first(where: { !$0.value.due.isEmpty })?.key {
+            return "the schedule of \(job)"
+        }
         // A verdict that nobody came for is swept by age; a command without one waits.
         for name in children(layout.commandQueue).sorted() {
             let data = tree.znode(at: layout.command(name))?.data ?? []

@@ -29,9 +29,8 @@ struct DueTimes {
             guard let step = Int64(cron.split(separator: " ").first?.dropFirst(2) ?? "") else { return false }
             return second % 60 % step == 0
         }
-        if let at = trigger.at, let time = try? UnixTime(rfc3339: at) {  // the workload writes what can be read
-            return second == time.seconds
-        }
+        // The workload writes UTC, as it is printed.
+        if let at = trigger.at { return UnixTime(seconds: second).rfc3339 == at }
         return false
     }
 }

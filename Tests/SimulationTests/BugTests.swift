@@ -1,0 +1,42 @@
+import Simulation
+import Testing
+
+/// The simulation proves itself: what is planted is found, by what it breaks.
+struct BugTests {
+    /// A seed that finds each. Which one it is changes with what the nodes draw: `scripts` and hands search the whole range
+    /// (`skyfire-sim --bug NAME --from 1 --seeds 2000`), and the test a span around it.
+    private static let found: [(bug: String, seed: UInt64)] = [
+        ("entry-left", 1),
+        ("assignment-left", 1),
+        ("sequential-entries", 1),
+        ("spawn-at-prepare", 1),
+        ("name-left-behind", 1),
+        ("unguarded-mirror", 1),
+        ("outbox-skipped", 1),
+        ("blind-takeover", 2),
+        ("no-fence", 2),
+        ("unversioned-mark", 4),
+        ("no-lease", 11),
+        ("unchecked-definition", 16),
+        ("unchecked-worker", 25),
+    ]
+
+    @Test func atLeastTenBugsAreHeldByTests() {
+        #expect(Self.found.count >= 10)
+        #expect(Set(Self.found.map(\.bug)).isSubset(of: Set(Bug.catalogue.map(\.name))))
+        #expect(Set(Bug.catalogue.map(\.name)).count == Bug.catalogue.count)
+    }
+
+    @Test(arguments: found)
+    func aPlantedBugIsFound(bug: String, seed: UInt64) throws {
+        let outcome = try Simulator.run("--bug", bug, "--from", String(seed), "--seeds", "60")
+        #expect(outcome.isContent, "\(bug) was not found: \(outcome.output)")
+        #expect(outcome.output.contains("breaks what must hold"), "\(outcome.output)")
+    }
+
+    /// What finds a bug is the bug and no weakness of the nodes: without it the same seeds hold.
+    @Test func withoutABugTheSameSeedsHold() throws {
+        let outcome = try Simulator.run("--from", "1", "--seeds", "30")
+        #expect(outcome.isContent, "\(outcome.output)")
+    }
+}
