@@ -56,16 +56,14 @@ struct Registration: Sendable {
         while !Task.isCancelled {
             beat += 1
             let report = probe.measure(running: service.liveCount, beat: beat)
-            let before = time.now()
+            let sent = time.instant()
             let stat = try await session.set(layout.resources(worker), data: RecordCoding.encode(report))
             service.renewLease(session)
-            let after = time.now()
-            let middle = (before.milliseconds + after.milliseconds) / 2
-            let offset = middle - stat.modifiedMilliseconds
+            // Measured by the clock that nobody sets, so that a step on the way counts as what it is.
+            let trip = Int64(sent.duration(to: time.instant()) / .milliseconds(1))
+            let offset = time.now().milliseconds - trip / 2 - stat.modifiedMilliseconds
             // The answer's way adds to what seems an offset: only what is beyond the round trip counts.
-            context.set(
-                clock: ClockReading(measured: abs(offset) > after - before ? offset : 0, time: time)
-            )
+            context.set(clock: ClockReading(measured: abs(offset) > trip ? offset : 0, time: time))
             if let queue = try await session.exists(layout.jobQueue) {
                 context.set(queueLength: Int(queue.childCount))
             }
