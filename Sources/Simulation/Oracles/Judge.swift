@@ -293,9 +293,9 @@ final class Judge: @unchecked Sendable {
     }
 
     private func judgeMark(_ name: String, from: Int64, through: Int64) {
-        // The triggers of a version count from when it was stored.
+        // The triggers of a version count from when it was stored; what lies an hour back may be passed over.
         guard let epoch = epochs[name], !epoch.due.isEmpty else { return }
-        for time in epoch.due.times(after: max(from, epoch.due.anchor), through: through)
+        for time in epoch.due.times(after: max(from, epoch.due.anchor, second - 3_500), through: through)
         where queued[name]?.contains(time) != true {
             violate(.completeness, "\(name) passes \(UnixTime(seconds: time).rfc3339) in silence")
         }
