@@ -393,7 +393,8 @@ final class Judge: @unchecked Sendable {
             placed[attempt]?.isAssigned = false
             guard transaction.session == leaderSession, isLeaders(transaction) else { return }
             placed[attempt]?.end = "taken"
-            if let known = placed[attempt], registrations[worker] != nil,
+            // What has not started may be taken back, as when its run is stopped.
+            if let known = placed[attempt], known.isStarted, registrations[worker] != nil,
                 (returned[worker] ?? 0) < known.index
             {
                 violate(.takeover, "\(attempt.znodeName) is taken from \(worker), which was never gone")
