@@ -16,7 +16,7 @@ struct BugTests {
         ("blind-takeover", 2),
         ("no-fence", 2),
         ("unversioned-mark", 4),
-        ("no-lease", 11),
+        ("no-lease", 90),
         ("unchecked-definition", 16),
         ("unchecked-worker", 25),
     ]

@@ -393,7 +393,7 @@ final class Judge: @unchecked Sendable {
             placed[attempt]?.isAssigned = false
             guard transaction.session == leaderSession, isLeaders(transaction) else { return }
             placed[attempt]?.end = "taken"
-            // What has not started may be taken back: its run is being stopped.
+            // What has not started may be taken back, as when its run is stopped.
             if let known = placed[attempt], known.isStarted, registrations[worker] != nil,
                 (returned[worker] ?? 0) < known.index
             {

@@ -118,19 +118,13 @@ final class People: @unchecked Sendable {
     }
 
     private func edit(_ name: JobName) async {
-        guard let old = known[name] else { return }
-        var definition = Workload.definition(
+        guard known[name] != nil else { return }
+        let wanted = Workload.definition(
             name,
             at: world.judge.second,
             upstreams: known.keys.filter { $0 < name }.sorted(),
             &random
         )
-        // The chain of what comes after what stays without circles: only what is smaller comes before.
-        if random.chance(0.3), old.after != nil {
-            definition.after = old.after
-            definition.schedule = nil
-        }
-        let wanted = definition
         let (answer, _) = await ask { try await $0.replaceJob(wanted, ifVersion: nil).0 }
         if case .success? = answer {
             world.trace.note("edited", name.description)
