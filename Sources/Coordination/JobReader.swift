@@ -26,7 +26,7 @@ package struct JobReader: Sendable {
             )
             let path = layout.job(name, version: record.version, owner: record.owner)
             guard let stored = try await data(of: path) else { continue }
-            return try known(DefinitionCoding.decode(stored, path: path), record)
+            return try await known(DefinitionCoding.decode(stored, path: path), record)
         }
         throw RecordError("the definition of \(name) moved faster than it could be read")
     }
@@ -62,13 +62,22 @@ package struct JobReader: Sendable {
         return CompiledJob(stored.definition, version: stored.version, zone: zone)
     }
 
-    private func known(_ stored: StoredJob, _ record: JobNameRecord) -> KnownJob {
-        KnownJob(
+    private func known(_ stored: StoredJob, _ record: JobNameRecord) async throws -> KnownJob {
+        var known = KnownJob(
             owner: record.owner,
             job: compile(stored),
             createdAt: stored.createdAt,
             storedAt: stored.storedAt,
             creationID: record.creationID
         )
+        let definition = stored.definition
+        if definition.schedule?.isEmpty ?? true, !(definition.after ?? []).isEmpty {
+            // Read after the definition: no owner fires by an older one any more, so the mark stands.
+            let path = layout.fired(definition.name)
+            if let fired = try await data(of: path) {
+                known.firedThrough = try RecordCoding.decode(FiredRecord.self, from: fired, path: path).mark
+            }
+        }
+        return known
     }
 }

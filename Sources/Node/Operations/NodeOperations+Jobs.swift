@@ -53,9 +53,11 @@ extension NodeOperations {
             version = (pinned.map(\.1).max() ?? 0) + 1
         }
         let stored = StoredJob(version: version, createdAt: now, storedAt: now, definition: definition)
-        var record = fired?.record ?? FiredRecord(mark: now.second)
+        // Without a schedule nothing is dealt with by one: the mark stays where a namesake's schedule left it.
+        let hasSchedule = !(definition.schedule ?? []).isEmpty
+        var record = fired?.record ?? FiredRecord(mark: UnixTime(seconds: 0))
         // Not back: a clock that is behind must not let a name used again fire what its namesake has fired.
-        record.mark = max(record.mark, now.second)
+        if hasSchedule { record.mark = max(record.mark, now.second) }
         let operations: [StoreOperation]
         do throws(RecordError) {
             operations = try JobOperations.submit(

@@ -97,6 +97,8 @@ extension LeaderCore {
             guard definition.schedule?.isEmpty ?? true, upstreams.contains(where: { $0.job == name }) else {
                 continue
             }
+            // A schedule that it had before it came after others has dealt with this time.
+            if let mark = known.firedThrough, time <= mark { continue }
             guard let ends = knownOutcomes(dependent) else {
                 isComplete = false
                 continue

@@ -216,19 +216,23 @@ package struct KnownJob: Sendable {
     package var storedAt: WallTime
     /// Drawn by the request that claimed the name.
     package var creationID: String
+    /// Up to which logical time a schedule that it once had has fired; read of jobs that only come after others.
+    package var firedThrough: UnixTime?
 
     package init(
         owner: WorkerID,
         job: CompiledJob,
         createdAt: WallTime,
         storedAt: WallTime,
-        creationID: String
+        creationID: String,
+        firedThrough: UnixTime? = nil
     ) {
         self.owner = owner
         self.job = job
         self.createdAt = createdAt
         self.storedAt = storedAt
         self.creationID = creationID
+        self.firedThrough = firedThrough
     }
 
     package var stored: StoredJob {

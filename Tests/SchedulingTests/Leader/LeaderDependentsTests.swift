@@ -36,6 +36,16 @@ import Testing
         #expect(cluster.store.runs.isEmpty && cluster.store.outcomes.count == 3)
     }
 
+    /// It had a schedule, which ran it for this time, and was then made to come after another.
+    @Test(arguments: [0, 1]) func timeThatAScheduleHasDealtWithIsNotRunAgain(_ later: Int64) {
+        var cluster = cluster(["a": [], "b": ["a"]])
+        cluster.store.jobs[Jobs.name("b")]?.firedThrough = UnixTime(seconds: time - later)
+        cluster.enqueue(Jobs.name("a"), at: time)
+        cluster.runAll()
+        #expect(states(cluster)["a"] == .succeeded)
+        #expect(states(cluster)["b"] == (later == 0 ? nil : .succeeded))
+    }
+
     @Test func failedUpstreamSetsNothingFree() {
         var cluster = cluster(["a": [], "b": ["a"]])
         cluster.enqueue(Jobs.name("a"), at: time)
