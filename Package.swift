@@ -26,7 +26,10 @@ let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 
 let package = Package(
     name: "skyfire",
-    products: [.executable(name: "skyfire", targets: ["skyfire"])],
+    products: [
+        .executable(name: "skyfire", targets: ["skyfire"]),
+        .executable(name: "skyfire-history", targets: ["HistoryChecker"]),
+    ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
@@ -117,6 +120,14 @@ let package = Package(
             swiftSettings: settings
         ),
 
+        // Judges recorded histories; shares no code with what it judges.
+        .target(name: "HistoryChecking", dependencies: ["CZlib"], swiftSettings: settings),
+        .executableTarget(
+            name: "HistoryChecker",
+            dependencies: ["HistoryChecking", argumentParser],
+            swiftSettings: settings
+        ),
+
         // What tests share.
         .target(name: "ServerFixtures", path: "Tests/ServerFixtures", swiftSettings: settings),
         .target(
@@ -187,6 +198,11 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(name: "ArchitectureTests", swiftSettings: settings),
+        .testTarget(
+            name: "HistoryCheckerTests",
+            dependencies: ["HistoryChecking", "ServerFixtures", "ZnodeStore", "ZooKeeper", logging],
+            swiftSettings: settings
+        ),
         .testTarget(
             name: "ClusterTests",
             dependencies: ["skyfire", "ServerFixtures", "ZnodeStore", "ZooKeeper", logging],
