@@ -200,7 +200,7 @@ let package = Package(
         .testTarget(name: "ArchitectureTests", swiftSettings: settings),
         .testTarget(
             name: "HistoryCheckerTests",
-            dependencies: ["HistoryChecking", "ServerFixtures", "ZnodeStore", "ZooKeeper", logging],
+            dependencies: ["HistoryChecking", "Cron", "ServerFixtures", "ZnodeStore", "ZooKeeper"],
             swiftSettings: settings
         ),
         .testTarget(

@@ -1,7 +1,7 @@
 /// **I1, uniqueness.** Per life of a job's name and logical time there is at most one run.
 ///
 /// A run *is admitted* when `runs/<run>` is created, or when its final record enters the outbox without it having
-/// lived (a suppressed entry, a run of no-ops). Violation: a run id without `.m<n>` or `.r<n>` is admitted twice while
+/// lived before (a suppressed entry, a run of no-ops); a second end of one life is I16. Violation: a run id without `.m<n>` or `.r<n>` is admitted twice while
 /// the same claim of `jobname/<job>` stands; with such a suffix, twice at all. Allowed: the same id again
 /// after the job was deleted and its name claimed anew; a second queue entry that is dropped without being admitted.
 func judgeUniqueness(_ evidence: Evidence, _ judgement: inout Judgement) {
@@ -9,10 +9,8 @@ func judgeUniqueness(_ evidence: Evidence, _ judgement: inout Judgement) {
         judgement.look()
         let lives = evidence.runs[run] ?? []
         var admissions: [(moment: Moment, shown: String)] = lives.map { ($0.begin, $0.shown) }
-        for final in evidence.finalRuns[run] ?? []
-        where !lives.contains(where: {
-            $0.begin <= final.moment && $0.end.map { $0 >= final.moment } ?? true
-        }) {
+        let first = lives.first?.begin
+        for final in evidence.finalRuns[run] ?? [] where first.map({ $0 > final.moment }) ?? true {
             admissions.append((final.moment, final.shown))
         }
         guard admissions.count > 1 else { continue }

@@ -28,7 +28,7 @@ func judgeCancels(_ evidence: Evidence, _ judgement: inout Judgement) {
                         attempt.shown
                     )
                 }
-                if let start = attempt.starts.last, start > verdict,
+                if let start = attempt.starts.first, start > verdict,
                     start.time > verdict.time + evidence.settings.tolerance
                 {
                     judgement.violated(

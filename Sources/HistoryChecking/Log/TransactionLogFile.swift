@@ -57,7 +57,12 @@ package enum TransactionLogFile {
                 adler(bytes[position + 12..<end]) == checksum
             else {
                 // Cut off: nothing was written beyond the place where this entry would end.
-                if length >= 0, written <= max(end, position + 12) { break }
+                // A damaged length may claim as much: then whole entries follow.
+                if length >= 0, written <= max(end, position + 12),
+                    !hasEntry(bytes, from: position + 1, to: written)
+                {
+                    break
+                }
                 throw UnreadableInput(place, "an entry is damaged, and it is not the last one")
             }
             do {
@@ -68,6 +73,20 @@ package enum TransactionLogFile {
             position = end + 1
         }
         return transactions
+    }
+
+    /// Whether a whole entry begins anywhere within what was written.
+    private static func hasEntry(_ bytes: [UInt8], from start: Int, to written: Int) -> Bool {
+        var position = start
+        while position + 12 < written {
+            defer { position += 1 }
+            let length = bytes[position + 8..<position + 12].reduce(0) { $0 << 8 | Int($1) }
+            let end = position + 12 + length
+            guard length > 32, end < written, bytes[end] == UInt8(ascii: "B") else { continue }
+            let checksum = bytes[position..<position + 8].reduce(Int64(0)) { $0 << 8 | Int64($1) }
+            if adler(bytes[position + 12..<end]) == checksum { return true }
+        }
+        return false
     }
 
     private static func adler(_ bytes: ArraySlice<UInt8>) -> Int64 {

@@ -88,7 +88,8 @@ private struct Replay {
     mutating func apply(_ transaction: Transaction) throws(UnreadableInput) {
         let moment = Moment(zxid: transaction.zxid, time: transaction.time)
         history.moments.append(moment)
-        if let worker = workerOfSession[transaction.session] {
+        // What the server did in a session's name (its expiry) says nothing of the client.
+        if transaction.cxid != 0, let worker = workerOfSession[transaction.session] {
             history.workerWrites[worker, default: []].append(transaction.time)
         }
         guard transaction.isApplied else { return }
