@@ -29,6 +29,7 @@ let package = Package(
     products: [
         .executable(name: "skyfire", targets: ["skyfire"]),
         .executable(name: "skyfire-sim", targets: ["SkyfireSim"]),
+        .executable(name: "skyfire-history", targets: ["HistoryChecker"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
@@ -133,6 +134,14 @@ let package = Package(
             swiftSettings: settings
         ),
 
+        // Judges recorded histories; shares no code with what it judges.
+        .target(name: "HistoryChecking", dependencies: ["CZlib"], swiftSettings: settings),
+        .executableTarget(
+            name: "HistoryChecker",
+            dependencies: ["HistoryChecking", argumentParser],
+            swiftSettings: settings
+        ),
+
         // What tests share.
         .target(name: "ServerFixtures", path: "Tests/ServerFixtures", swiftSettings: settings),
         .target(
@@ -213,6 +222,11 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(name: "ArchitectureTests", swiftSettings: settings),
+        .testTarget(
+            name: "HistoryCheckerTests",
+            dependencies: ["HistoryChecking", "Cron", "ServerFixtures", "ZnodeStore", "ZooKeeper"],
+            swiftSettings: settings
+        ),
         .testTarget(
             name: "ClusterTests",
             dependencies: ["skyfire", "ServerFixtures", "ZnodeStore", "ZooKeeper", logging],

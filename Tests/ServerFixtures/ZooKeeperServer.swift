@@ -25,6 +25,8 @@ package final class ZooKeeperServer: Sendable {
     package let port: Int
     /// `127.0.0.1:port`.
     package var connectString: String { "127.0.0.1:\(port)" }
+    /// Where it keeps its logs and snapshots.
+    package var dataDirectory: String { "\(directory.path)/data" }
     private let directory: ServerDirectory
     private let child: Mutex<ChildProcess?>
 

@@ -1,0 +1,96 @@
+/// **I14, mirror.** In the end the mirror says what the log says.
+///
+/// Judged with a dump taken at `quiet`:
+/// - each final record that entered the outbox before `quiet`, less the time to settle, is in the mirror: the run's
+///   hash is final, has the state and the (term, commit) of the record, and is listed under that state alone; the attempt's field is
+///   final with that state;
+/// - what is final in the mirror has a record in the log with that (term, commit);
+/// - a run that is live at `quiet` is in the mirror with a state that it had.
+/// Records whose outbox entry was deleted before a fault whose name begins with `redis` and says `flush` or
+/// `empty` are not demanded: history is as durable as the mirror's own disk. Judged at the end alone: one dump does not say
+/// whether a value ever went back.
+func judgeMirror(_ evidence: Evidence, _ judgement: inout Judgement) {
+    guard let mirror = evidence.mirror else { return judgement.needs("--mirror") }
+    guard let quiet = evidence.quiet else { return judgement.needs("the mark quiet in --faults") }
+    let history = evidence.history
+    let flush = evidence.faults?.faults.last {
+        $0.name.hasPrefix("redis") && ($0.name.contains("flush") || $0.name.contains("empty"))
+    }
+    let gone = Dictionary(history.outbox.map { ($0.name, $0.end) }) { $1 }
+    func isDemanded(_ moment: Moment, _ term: Int64, _ commit: Int64) -> Bool {
+        guard moment.time <= quiet.time - evidence.settle else { return false }
+        guard let flush else { return true }
+        guard case .some(.some(let end)) = gone["\(term)-\(commit)"] else { return true }
+        return end.time > flush.milliseconds
+    }
+    var lastFinal: [String: FinalRun] = [:]
+    for final in history.finalRuns { lastFinal[final.run] = final }
+    for final in history.finalRuns where isDemanded(final.moment, final.term, final.commit) {
+        judgement.look()
+        guard let shown = mirror.runs[final.run] else {
+            judgement.violated("the mirror does not have \(final.run)", final.shown)
+            continue
+        }
+        if lastFinal[final.run] == final {
+            check(final, shown, mirror, &judgement)
+        }
+    }
+    for final in history.finalAttempts where isDemanded(final.moment, final.term, final.commit) {
+        judgement.look()
+        guard let shown = mirror.attempts[final.key] else {
+            judgement.violated("the mirror does not have \(final.key)", final.shown)
+            continue
+        }
+        if !shown.isFinal || shown.state != final.state {
+            judgement.violated(
+                "the mirror shows \(final.key) otherwise",
+                final.shown,
+                "\(shown.place) \(shown.state), final \(shown.isFinal), of \(shown.term)-\(shown.commit)"
+            )
+        }
+    }
+    for (run, shown) in mirror.runs.sorted(by: { $0.key < $1.key }) {
+        judgement.look()
+        let place = "\(shown.place) \(run) \(shown.state) of \(shown.term)-\(shown.commit)"
+        if shown.isFinal {
+            if lastFinal[run] == nil {
+                judgement.violated("the mirror has an end that is not in the log", place)
+            }
+        } else if let life = evidence.runs[run]?.last, life.begin.lives(until: life.end, at: quiet) {
+            if !life.states.contains(where: { $0.state == shown.state }), shown.state != "queued" {
+                judgement.violated("the mirror shows a state that the run never had", life.shown, place)
+            }
+        } else if evidence.entries[run]?.contains(where: { $0.begin.lives(until: $0.end, at: quiet) })
+            != true,
+            lastFinal[run].map({ isDemanded($0.moment, $0.term, $0.commit) }) ?? true
+        {
+            judgement.violated(
+                "the mirror shows a run as live that is not",
+                place,
+                lastFinal[run]?.shown ?? "it has no end either"
+            )
+        }
+    }
+}
+
+private func check(
+    _ final: FinalRun,
+    _ shown: MirrorDump.Run,
+    _ mirror: MirrorDump,
+    _ judgement: inout Judgement
+) {
+    let place = "\(shown.place) \(shown.state), final \(shown.isFinal), of \(shown.term)-\(shown.commit)"
+    if !shown.isFinal || shown.state != final.state || shown.term != final.term
+        || shown.commit != final.commit
+    {
+        judgement.violated("the mirror shows \(final.run) otherwise", final.shown, place)
+        return
+    }
+    if !mirror.listed.contains(final.run) {
+        judgement.violated("\(final.run) is not in the list of runs", final.shown)
+    }
+    let lists = mirror.index.filter { $0.value.contains(final.run) }.keys.sorted()
+    if lists != [final.state] {
+        judgement.violated("\(final.run) is listed under \(lists)", final.shown, place)
+    }
+}

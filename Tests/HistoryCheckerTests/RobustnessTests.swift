@@ -1,0 +1,112 @@
+import HistoryChecking
+import Testing
+
+struct RobustnessTests {
+    private struct Generator: RandomNumberGenerator {
+        var state: UInt64
+        mutating func next() -> UInt64 {
+            state &+= 0x9E37_79B9_7F4A_7C15
+            var z = state
+            z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+            z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+            return z ^ (z >> 31)
+        }
+    }
+
+    /// Whatever is taken away, doubled or swapped, there is a verdict or a reason why there is none.
+    @Test(arguments: 1...20) func anyHistoryIsJudgedOrRefused(seed: UInt64) throws {
+        var random = Generator(state: seed)
+        let good = Golden.history()
+        for _ in 0..<15 {
+            var golden = good
+            for _ in 0..<Int.random(in: 1...4, using: &random) {
+                switch Int.random(in: 0..<6, using: &random) {
+                case 0:
+                    golden.transactions.remove(at: .random(in: golden.transactions.indices, using: &random))
+                case 1: golden.probes.remove(at: .random(in: golden.probes.indices, using: &random))
+                case 2: golden.mirror.remove(at: .random(in: golden.mirror.indices, using: &random))
+                case 3:
+                    golden.client.swapAt(
+                        .random(in: golden.client.indices, using: &random),
+                        .random(in: golden.client.indices, using: &random)
+                    )
+                case 4:
+                    let index = Int.random(in: golden.transactions.indices, using: &random)
+                    let count = golden.transactions[index].operations.count
+                    guard count > 0 else { continue }
+                    golden.transactions[index].operations.remove(at: .random(in: 0..<count, using: &random))
+                default:
+                    golden.probes.append(golden.probes[.random(in: golden.probes.indices, using: &random)])
+                }
+            }
+            do {
+                let verdicts = try golden.verdicts()
+                #expect(verdicts.count == 20)
+                #expect(!Judge.table(verdicts, evidence: try golden.evidence()).isEmpty)
+                #expect(JSON(text: Judge.json(verdicts)) != nil)
+            } catch is UnreadableInput {
+                continue  // the spoilt log contradicts itself
+            }
+        }
+    }
+
+    /// Without the recordings an invariant is not judged, and never green.
+    @Test func whatIsMissingIsSaid() throws {
+        let golden = Golden.history()
+        let bare = Judge.verdicts(try Evidence(history: try History(golden.transactions)))
+        let notJudged = bare.compactMap { verdict -> String? in
+            if case .notJudged = verdict.state { verdict.id } else { nil }
+        }
+        #expect(notJudged == ["I2", "I3", "I5", "I7", "I8", "I9", "I11", "I12", "I13", "I14"])
+        #expect(Judge.exitCode(bare) == 0)
+        #expect(Judge.exitCode(bare, required: ["I1", "I3"]) == 1)
+        #expect(Judge.exitCode(bare, required: ["I1", "I4"]) == 0)
+        #expect(bare[1].state == .notJudged(missing: "the mark observe-to or quiet in --faults"))
+        #expect(bare[2].state == .notJudged(missing: "--probes"))
+        #expect(
+            Judge.table(bare, evidence: try Evidence(history: try History(golden.transactions))).contains(
+                "not judged: --probes"
+            )
+        )
+    }
+
+    /// A contradiction is one, whatever else is missing.
+    @Test func aViolationNeedsNoOtherRecording() throws {
+        var golden = Golden.history()
+        try golden.changeProbes("safe@20261124T100425Z.m1~x~0~1", "beat") {
+            $0["monotonic_ns"] = .int(Golden.at("10:04:40") * 1_000_000)
+        }
+        let lines = golden.probes.enumerated().map {
+            Line(json: $0.element, place: "probes:\($0.offset + 1)")
+        }
+        let verdicts = Judge.verdicts(try Evidence(history: try History(golden.transactions), probes: lines))
+        #expect(verdicts.filter { $0.state == .violated }.map(\.id) == ["I3"])
+        #expect(verdicts[2].findings.first?.witness.allSatisfy { $0.contains("probes:") } == true)
+    }
+
+    /// What cannot happen is "nothing to judge", not a success.
+    @Test func nothingToLookAtIsNotGreen() throws {
+        var golden = Golden.history()
+        try golden.rewrite("/safe@1", #""exclusive":true"#, #""exclusive":false"#)
+        let lease = try golden.verdicts()[10]
+        #expect(lease.state == .notJudged(missing: "no exclusive attempt with a probe in the history"))
+    }
+
+    @Test func aCutLineIsLeftOutAndABrokenOneIsAnError() throws {
+        #expect(
+            try Lines.parse(Array("{\"a\":1}\n\n{\"b\":2}\n{\"c\"".utf8), name: "f").map(\.place) == [
+                "f:1", "f:3",
+            ]
+        )
+        #expect(throws: UnreadableInput.self) {
+            try Lines.parse(Array("{\"a\":1}\nbroken\n".utf8), name: "f")
+        }
+        #expect(throws: UnreadableInput.self) { try Lines.parse(Array("[1]\n".utf8), name: "f") }
+    }
+
+    @Test func aClientWithTwoRequestsAtOnceIsAnError() {
+        let golden = Golden.history()
+        let line = Line(json: golden.client[0], place: "client:1")
+        #expect(throws: UnreadableInput.self) { try ClientLog.calls([line, line]) }
+    }
+}

@@ -1,0 +1,53 @@
+import HistoryChecking
+import Testing
+
+struct SlopesTests {
+    private static func samples(_ value: (Int) -> Int64, pid: (Int) -> Int64 = { _ in 7 }) -> [Line] {
+        (0..<60).map { index in
+            Line(
+                json: .object([
+                    "source": "node-1", "role": "node", "pid": .int(pid(index)),
+                    "rss_bytes": .int(value(index)),
+                    "monotonic_ns": .int(Int64(index) * 60_000_000_000), "realtime_ns": .int(0),
+                ]),
+                place: "samples:\(index + 1)"
+            )
+        }
+    }
+
+    private static let settings = JudgeSettings(.object(["slopes": .object(["rss_bytes": .int(1000)])]))
+
+    @Test func aLeakIsFoundAndNoiseIsNot() throws {
+        let leak = try Slopes.fit(Self.samples { 1_000_000 + Int64($0) * 100 }, settings: Self.settings)
+        #expect(leak.count == 1)
+        #expect(leak.map { $0.slope.rounded() } == [6000])
+        #expect(leak.allSatisfy { $0.isViolated })
+        let noise = try Slopes.fit(
+            Self.samples { 1_000_000 + ($0 % 10 == 3 ? 900_000 : Int64($0 % 3)) },
+            settings: Self.settings
+        )
+        #expect(noise.allSatisfy { !$0.isViolated && abs($0.slope) < 60 })
+    }
+
+    /// A restart begins a series anew: what the process before had is no slope.
+    @Test func aRestartIsNoSlope() throws {
+        let series = try Slopes.fit(
+            Self.samples({ $0 < 30 ? 100_000 : 900_000 }, pid: { $0 < 30 ? 7 : 8 }),
+            settings: Self.settings
+        )
+        #expect(series.map(\.source) == ["node-1", "node-1#2"])
+        #expect(series.allSatisfy { $0.slope == 0 && !$0.isViolated })
+    }
+
+    @Test func theBeginningMayBeLeftOut() throws {
+        let warm = Self.samples { $0 < 10 ? Int64($0) * 100_000 : 1_000_000 }
+        #expect(try Slopes.fit(warm, settings: Self.settings, warmUp: 660).map(\.slope) == [0])
+        #expect(try Slopes.fit(warm, settings: Self.settings).map(\.points) == [60])
+    }
+
+    @Test func longSeriesAreThinnedOut() {
+        let points = (0..<50_000).map { (time: Double($0), value: Double($0) * 2) }
+        #expect(Slopes.slope(points) == 2)
+        #expect(Slopes.slope([]) == 0)
+    }
+}
