@@ -60,9 +60,13 @@ extension ClusterSuite {
                 let attempt = try await nodes[0].api.running(run, "wait")
                 let busy = try #require(nodes.first { $0.worker == attempt["worker"].string })
                 let other = try #require(nodes.first { $0.worker != busy.worker })
+                let processes = try await RunProcesses.started(run)
                 busy.terminate()
                 #expect(try await busy.exitCode() == 0)
-                #expect(try RunProcesses.of(run).count <= 1, "nothing of the first attempt lives")
+                #expect(
+                    try RunProcesses.of(run).allSatisfy { !processes.contains($0) },
+                    "nothing of the first attempt lives"
+                )
                 #expect(try await other.api.ended(run)["state"].string == "succeeded")
                 let attempts = try await other.api.task(run, "wait")["attempts"].list
                 #expect(attempts.map(\.["state"].string) == ["lost", "succeeded"])
@@ -85,7 +89,7 @@ extension ClusterSuite {
                 let attempt = try await nodes[0].api.running(run, "wait")
                 let busy = try #require(nodes.first { $0.worker == attempt["worker"].string })
                 let other = try #require(nodes.first { $0.worker != busy.worker })
-                let processes = try RunProcesses.of(run)
+                let processes = try await RunProcesses.started(run)
                 if isKilled {
                     busy.kill()
                 } else {

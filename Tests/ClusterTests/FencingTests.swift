@@ -93,7 +93,7 @@ extension ClusterSuite {
                     """
                 )
                 _ = try await nodes[0].api.running(run, "t")
-                let processes = try RunProcesses.of(run)
+                let processes = try await RunProcesses.started(run)
                 for pid in try RunProcesses.runners(below: nodes[0].dataDirectory) { kill(pid, SIGKILL) }
                 #expect(try await nodes[0].api.ended(run)["state"].string == "succeeded")
                 let attempts = try await nodes[0].api.task(run, "t")["attempts"].list
@@ -200,7 +200,7 @@ extension ClusterSuite {
                     "{version: 1, name: runs-on, tasks: [{id: t, run: 'while [ ! -e \(go) ]; do sleep 0.1; done'}]}"
                 )
                 _ = try await nodes[0].api.running(run, "t")
-                let processes = try RunProcesses.of(run)
+                let processes = try await RunProcesses.started(run)
                 let other = try await ZooKeeperServer.start()
                 defer { other.stop() }
                 let (code, message) = try await ProductProcess.refused(

@@ -136,6 +136,14 @@ enum RunProcesses {
     /// The ids of living processes that have a run in their environment. Zombies have none.
     static func of(_ run: String) throws -> [pid_t] { try matching { $0 == "SKYFIRE_RUN=\(run)" } }
 
+    /// The same once there are any: `running` is told when the start is committed, a moment before the process is there.
+    static func started(_ run: String) async throws -> [pid_t] {
+        try await eventually("a process of \(run)") {
+            let pids = try of(run)
+            return pids.isEmpty ? nil : pids
+        }
+    }
+
     /// Ends what killed nodes left running: their data was below a directory.
     static func end(below directory: String) {
         do {
