@@ -82,7 +82,7 @@ class StopExclusive(Scene):
 
     def _on_other_than_leader(self, seen):
         """A task that runs on a worker which does not lead."""
-        for _ in range(12):
+        for _ in range(30):
             run = self.workload.run(self.job)
             record = wait_until(f"{run} runs", lambda: next(
                 (record for record in seen.refresh() if record["run"] == run and record["event"] == "start"), None),
@@ -90,6 +90,7 @@ class StopExclusive(Scene):
             node = self.cluster.node_of(record["worker"])
             if node is not self.cluster.leader:
                 return record, node
+            self.workload.kill(run)
         raise Failed("every run was placed on the leader")
 
     def _look(self, first, second, seen):
