@@ -75,7 +75,8 @@ class Client:
         answer = self.request(node, method, path, body, headers, timeout)
         record = dict(common, type=answer.kind, status=answer.status)
         if answer.kind == OK:
-            record["result"] = {key: answer.body[key] for key in ("id", "state", "version", "name") if key in answer.body}
+            told = ("id", "state", "version", "name")
+            record["result"] = {key: answer.body[key] for key in told if key in answer.body}
         else:
             record["code"] = answer.code or answer.why
         self._log.write(record)
@@ -115,10 +116,10 @@ class Client:
         if answer.kind != OK and answer.status != 404:
             raise Failed(f"{job} was not deleted: {answer}")
 
-    def cancel(self, run, within=90):
-        """Asks to end a run. A run that is over refuses, which is an answer too."""
-        path = f"/v1/runs/{urllib.parse.quote(run, safe='')}:cancel"
-        return self.insist(within, "cancel", {"run": run, "reason": "a test"}, "POST", path, {"reason": "a test"})
+    def end_run(self, run, action, within=90):
+        """Asks to `cancel` or `kill` a run. A run that is over refuses, which is an answer too."""
+        path = f"/v1/runs/{urllib.parse.quote(run, safe='')}:{action}"
+        return self.insist(within, action, {"run": run, "reason": "a test"}, "POST", path, {"reason": "a test"})
 
     def run_view(self, run, node=None):
         answer = self.call("read_run", {"run": run}, "GET", f"/v1/runs/{urllib.parse.quote(run, safe='')}", node=node)

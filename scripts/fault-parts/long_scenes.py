@@ -82,7 +82,7 @@ class StopExclusive(Scene):
 
     def _on_other_than_leader(self, seen):
         """A task that runs on a worker which does not lead."""
-        for _ in range(12):
+        for _ in range(30):
             run = self.workload.run(self.job)
             record = wait_until(f"{run} runs", lambda: next(
                 (record for record in seen.refresh() if record["run"] == run and record["event"] == "start"), None),
@@ -90,6 +90,7 @@ class StopExclusive(Scene):
             node = self.cluster.node_of(record["worker"])
             if node is not self.cluster.leader:
                 return record, node
+            self.workload.kill(run)
         raise Failed("every run was placed on the leader")
 
     def _look(self, first, second, seen):
@@ -140,11 +141,13 @@ class QuorumLossLong(Scene):
         runs = [work.run("long")] + ([] if work.exclusive_refused else [work.run("only")])
         seen = Sightings(self.cluster.probes)
         wait_until("long tasks", lambda: len(seen.started("long")) == 3, within=20)
+        if len(runs) > 1:
+            wait_until("the exclusive task", lambda: seen.started("only"), within=20)
         wait_until("timers have fired", lambda: len(
             {record["run"].split("@")[0] for record in seen.refresh() if record["run"].startswith("tick")}) == 3, 20)
         servers = self.cluster.ensemble.servers
         self.cluster.mark("quorum-loss", "start")
-        begun = time.time()
+        begun, lost = time.time(), time.monotonic_ns()
         for server in servers:
             server.kill()
         say(f"{self.name}: the ensemble is away for {seconds:.0f} s")
@@ -157,7 +160,7 @@ class QuorumLossLong(Scene):
             (self.client.run_view(after, node) or {}).get("state") == "succeeded" for node in self.cluster.nodes), 60)
         hold(4)
         self._look_at_timers(begun, ended)
-        self._look_at_tasks(runs, seen)
+        self._look_at_tasks(runs, seen, lost)
 
     def _look_at_timers(self, begun, ended):
         """What became of the due times within the loss, by policy."""
@@ -177,11 +180,22 @@ class QuorumLossLong(Scene):
             if wrong:
                 self.problems.append(f"{name}: {len(made)} of {len(due)} missed due times were made up")
 
-    def _look_at_tasks(self, runs, seen):
+    def _look_at_tasks(self, runs, seen, lost):
+        """Shared tasks ran on; the exclusive one was killed in time, and runs again, from its beginning."""
         wait_until("the long tasks have ended", lambda: not seen.started("long"), within=90)
         attempts = {attempt_of(record)[2:] for record in seen.records if record["run"] == runs[0]}
         if sorted(attempts) != [(0, 1), (1, 1), (2, 1)]:
             self.problems.append(f"a shared task was started again although nobody was replaced: {sorted(attempts)}")
+        for run in runs[1:]:
+            wait_until(f"{run} runs again", lambda: any(
+                record["run"] == run and int(record["attempt"]) == 2 for record in seen.refresh()), within=60)
+            last = max(int(record["monotonic_ns"]) for record in seen.records
+                       if record["run"] == run and int(record["attempt"]) == 1)
+            after = (last - lost) / 1e9
+            self.notes.append(f"the exclusive task was gone after {after:.2f} s")
+            if after > self.timeout:
+                self.problems.append(f"{run} was killed only after {after:.2f} s without contact")
+            self.workload.kill(run)
 
 
 class LeaderKills(Scene):
