@@ -65,8 +65,9 @@ extension LeaderOperation {
             ]
         case .deletePinned(let name, let version):
             [.delete(layout.pinned(name, version: version))]
-        case .forgetWorker(let id):
-            [.delete(layout.jobs(of: id)), .delete(layout.assign(id))]
+        case .forgetWorker(let id, let assignVersion):
+            // A registration sets the directory of assignments, so it is never taken from a worker that has come back.
+            [.delete(layout.jobs(of: id)), .delete(layout.assign(id), version: assignVersion)]
         }
     }
 }

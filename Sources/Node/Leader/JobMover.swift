@@ -14,7 +14,11 @@ struct JobMover: Sendable {
     /// Moves all jobs of a worker that is gone to those that are there, soonest due first within what is read at
     /// once, and removes its directories. Returns at once when the worker came back.
     func takeOver(_ worker: WorkerID) async throws {
-        while try await session.exists(layout.worker(worker)) == nil {
+        while true {
+            // In this order: what registers after the second look has changed the version of the first.
+            guard let assignments = try await session.exists(layout.assign(worker)),
+                try await session.exists(layout.worker(worker)) == nil
+            else { return }
             let names: [String]
             do throws(StoreError) {
                 names = try await session.children(layout.jobs(of: worker))
@@ -24,7 +28,7 @@ struct JobMover: Sendable {
             }
             guard !names.isEmpty else {
                 try await removeStrayKills(worker)
-                if await inbox.commit([.forgetWorker(worker)]) {
+                if await inbox.commit([.forgetWorker(worker, assignVersion: assignments.version)]) {
                     logger.info(
                         "A worker that is gone is taken over",
                         metadata: [LogKeys.worker: "\(worker)"]

@@ -18,10 +18,14 @@ struct Registration: Sendable {
         while true {
             var operations: [StoreOperation] = []
             // The leader removes these when the worker is given up: they come with the registration or not at all.
-            for path in [layout.jobs(of: worker), layout.assign(worker)] where record.takesWork {
-                operations.append(
-                    try await session.exists(path) == nil ? .create(path, data: []) : .check(path)
-                )
+            // Setting the second keeps a leader that had seen this worker absent from removing it.
+            if record.takesWork {
+                let (jobs, assignments) = (layout.jobs(of: worker), layout.assign(worker))
+                operations = [
+                    try await session.exists(jobs) == nil ? .create(jobs, data: []) : .check(jobs),
+                    try await session.exists(assignments) == nil
+                        ? .create(assignments, data: []) : .set(assignments, data: []),
+                ]
             }
             for (path, data) in [
                 (layout.worker(worker), RecordCoding.encode(record)),

@@ -25,7 +25,8 @@ package enum LeaderOperation: Sendable {
     case moveJob(JobMove)
     case deletePinned(JobName, version: Int)
     /// Removes the emptied directories of a worker that is gone.
-    case forgetWorker(WorkerID)
+    /// `assignVersion` is that of the directory of its assignments, read before the worker was seen to be absent.
+    case forgetWorker(WorkerID, assignVersion: Int32)
 }
 
 /// What is applied together or not at all.

@@ -149,7 +149,7 @@ struct ModelStore {
             guard jobs[name]?.job.version == known.job.version else { return .missing }
             jobs[name]?.job = CompiledJob(definition, version: known.job.version + 1)
         case .moveJob, .deletePinned: break
-        case .forgetWorker(let worker):
+        case .forgetWorker(let worker, _):
             guard !assignments.values.contains(where: { $0.worker == worker }),
                 !kills.values.contains(where: { $0.worker == worker })
             else { return .other }
