@@ -67,7 +67,7 @@ private struct TaskSummary {
 
     init(_ units: [UnitKey], _ evidence: Evidence) {
         for unit in units {
-            let finals = evidence.finals[unit] ?? []
+            let finals = evidence.firstFinals[unit] ?? []
             let ended = Set(finals.map(\.key))
             for attempt in evidence.attempts[unit] ?? [] {
                 if attempt.begin > lastAssigned?.begin ?? Moment(zxid: -1, time: 0) { lastAssigned = attempt }

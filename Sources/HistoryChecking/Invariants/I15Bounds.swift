@@ -51,7 +51,7 @@ func judgeBounds(_ evidence: Evidence, _ judgement: inout Judgement) {
 }
 
 private func judgeRetries(_ evidence: Evidence, _ judgement: inout Judgement) {
-    for (unit, finals) in evidence.finals.sorted(by: { $0.key < $1.key }) {
+    for (unit, finals) in evidence.firstFinals.sorted(by: { $0.key < $1.key }) {
         guard let task = evidence.definition(of: unit.run)?.task(unit.task) else { continue }
         judgement.look()
         let failures = finals.filter { ["failed", "timed_out", "system_failed"].contains($0.state) }
