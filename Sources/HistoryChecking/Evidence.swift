@@ -15,7 +15,8 @@ package struct Evidence: Sendable {
     /// The units of a run that were ever assigned.
     let unitsOfRun: [String: [UnitKey]]
     let finals: [UnitKey: [FinalAttempt]]
-    /// The same without what is shown again later: the incident of a late result repeats the record of the loss.
+    /// The same without what is shown again later: the incident of a late result repeats the record of the
+    /// loss.
     let firstFinals: [UnitKey: [FinalAttempt]]
     let finalRuns: [String: [FinalRun]]
     let runs: [String: [RunLife]]

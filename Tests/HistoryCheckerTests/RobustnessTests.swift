@@ -70,7 +70,8 @@ struct RobustnessTests {
         )
     }
 
-    /// A result that came late is an incident: the record of the loss once more, long after what followed from it.
+    /// A result that came late is an incident: the record of the loss once more, long after what followed
+    /// from it.
     @Test func aRecordThatIsShownAgainChangesNothing() throws {
         var golden = Golden.history()
         let attempts = ["shared@20261124T100425Z.m1~x~0~1", "flow@20261124T100110Z.m1~a~0~1"].compactMap {
