@@ -15,6 +15,9 @@ package struct Evidence: Sendable {
     /// The units of a run that were ever assigned.
     let unitsOfRun: [String: [UnitKey]]
     let finals: [UnitKey: [FinalAttempt]]
+    /// The same without what is shown again later: the incident of a late result repeats the record of the
+    /// loss.
+    let firstFinals: [UnitKey: [FinalAttempt]]
     let finalRuns: [String: [FinalRun]]
     let runs: [String: [RunLife]]
     let entries: [String: [EntryLife]]
@@ -56,6 +59,10 @@ package struct Evidence: Sendable {
         attempts = Dictionary(grouping: history.attempts, by: \.key.unit)
         unitsOfRun = Dictionary(grouping: attempts.keys.sorted(), by: \.run)
         finals = Dictionary(grouping: history.finalAttempts, by: \.key.unit)
+        firstFinals = finals.mapValues { records in
+            var seen: Set<Int> = []
+            return records.filter { seen.insert($0.key.number).inserted }
+        }
         finalRuns = Dictionary(grouping: history.finalRuns, by: \.run)
         runs = Dictionary(grouping: history.runs, by: \.run)
         entries = Dictionary(grouping: history.entries, by: \.run)

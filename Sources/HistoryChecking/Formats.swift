@@ -2,16 +2,23 @@
 //
 // `skyfire-history` judges a cluster by recordings that the cluster cannot have changed:
 //
-// 1. **Transaction logs** of the ensemble's servers (`--txn DIR …`, a `dataDir` each): the total order of all that was ever
-//    written. Its own reader (`Log/`), its own replay (`Model/`). The log must begin with the ensemble (or standalone server):
+// 1. **Transaction logs** of the ensemble's servers (`--txn DIR …`, a `dataDir` each): the total order of
+// all that was ever
+//    written. Its own reader (`Log/`), its own replay (`Model/`). The log must begin with the ensemble (or
+// standalone server):
 //    keep all `log.*` files (no purge). The log of an ensemble is merged, see `TransactionLog.merge`.
-// 2. **Probes** (`--probes FILE …`): tasks of the test that write one synced line for each start, beat, TERM and end; the program is
-//    `scripts/fault-programs/probe.c`. All machines of a test are network namespaces of one kernel, so CLOCK_MONOTONIC is one clock.
-// 3. **The client's log** (`--client FILE …`), **the log of faults and marks** (`--faults FILE`), **a dump of the mirror**
+// 2. **Probes** (`--probes FILE …`): tasks of the test that write one synced line for each start, beat, TERM
+// and end; the program is
+//    `scripts/fault-programs/probe.c`. All machines of a test are network namespaces of one kernel, so
+// CLOCK_MONOTONIC is one clock.
+// 3. **The client's log** (`--client FILE …`), **the log of faults and marks** (`--faults FILE`), **a dump
+// of the mirror**
 //    (`--mirror FILE`), **samples** (`--samples FILE`).
 //
-// All but the first are NDJSON in UTF-8: one object a line, ended by a line feed. A last line without one was cut off and is
-// left out. Unknown keys are ignored. Clocks are real ones, never faked: `monotonic_ns` and `realtime_ns`, nanoseconds.
+// All but the first are NDJSON in UTF-8: one object a line, ended by a line feed. A last line without one
+// was cut off and is
+// left out. Unknown keys are ignored. Clocks are real ones, never faked: `monotonic_ns` and `realtime_ns`,
+// nanoseconds.
 //
 // ## Probe
 //
@@ -23,7 +30,8 @@
 //     {"type":"invoke","process":3,"op":"submit","node":"node-2","args":{"job":"daily"},"monotonic_ns":…,"realtime_ns":…}
 //     {"type":"ok","process":3,"op":"submit","node":"node-2","args":{"job":"daily"},"result":{…},"status":201,…}
 //
-// As in Jepsen: `invoke` when the request is sent, then one of `ok` (2xx), `fail` (certainly not done) and `info` (unknown). A
+// As in Jepsen: `invoke` when the request is sent, then one of `ok` (2xx), `fail` (certainly not done) and
+// `info` (unknown). A
 // process has one request under way at most, and none after `info`. What is read:
 //
 //   op                           args      result
@@ -38,7 +46,8 @@
 //
 //     {"fault":"cut","phase":"start|stop|once","target":"node-2","monotonic_ns":…,"realtime_ns":…}
 //
-// Marks are faults with these names: `observe-from` and `observe-to` (the window of I2), `healed` (all faults are over), `quiet`
+// Marks are faults with these names: `observe-from` and `observe-to` (the window of I2), `healed` (all
+// faults are over), `quiet`
 // (everything should be done: what I7, I9 and I14 are judged at).
 //
 // ## Mirror
@@ -60,10 +69,12 @@
 //      "bounds":{"queue_length":…,"znodes":…,"znode_bytes":…,"outbox_bytes":…,"attempts_per_unit":…,"rss_bytes":…,"fds":…,"threads":…},
 //      "bounds_by_role":{"runner":{"rss_bytes":…}}, "slopes":{"rss_bytes":…}, "slopes_by_role":{"node":{…}}}
 //
-// `tolerance_ms` is how far clocks that should agree may be apart, and how long a signal may take. `settle_ms` is how long the
+// `tolerance_ms` is how far clocks that should agree may be apart, and how long a signal may take.
+// `settle_ms` is how long the
 // system may take until nothing is left to do (default: two session timeouts and 10 s). Slopes are per hour.
 //
 // ## Invariants
 //
-// Each is defined in a file of its own below `Invariants/`, in terms of these records: what is a violation, what is allowed.
+// Each is defined in a file of its own below `Invariants/`, in terms of these records: what is a violation,
+// what is allowed.
 // What was not given makes an invariant "not judged", and one about things that do not occur as well.

@@ -1,7 +1,9 @@
 /// Whether something grows without end: slopes of samples over time.
 ///
-/// The slope is that of Theil and Sen, the median of the slopes of all pairs of points, which a few outliers do not move. A
-/// series is one key of one source, and begins anew where the `pid` changes: a restart is no slope. Series of fewer
+/// The slope is that of Theil and Sen, the median of the slopes of all pairs of points, which a few outliers
+/// do not move. A
+/// series is one key of one source, and begins anew where the `pid` changes: a restart is no slope. Series
+/// of fewer
 /// than `minimumPoints` points are left out; of long ones, `maximumPoints` are taken evenly.
 package enum Slopes {
     private static let minimumPoints = 5

@@ -2,7 +2,8 @@ import Cron
 import HistoryChecking
 import Testing
 
-/// The naive oracle and the product's search must agree: two programs that have nothing in common but the rules.
+/// The naive oracle and the product's search must agree: two programs that have nothing in common but the
+/// rules.
 struct DueOracleTests {
     private static let zones = [
         "UTC", "Asia/Shanghai", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe",

@@ -103,7 +103,8 @@ extension Golden {
         }
     }
 
-    /// Adds operations to the first commit of a leader from a time on that does nothing but set `term`, or that satisfies `condition`.
+    /// Adds operations to the first commit of a leader from a time on that does nothing but set `term`, or
+    /// that satisfies `condition`.
     mutating func add(
         _ operations: [LogOperation],
         from time: String,

@@ -2,7 +2,8 @@ import HistoryChecking
 
 /// A history that holds every invariant, written by hand as the layout says, to be spoilt by the tests.
 ///
-/// Zxids go up by 16, so that mutations can put transactions between. Times are milliseconds; the day begins at
+/// Zxids go up by 16, so that mutations can put transactions between. Times are milliseconds; the day begins
+/// at
 /// 2026-11-24T10:00:00Z.
 struct Golden {
     var transactions: [Transaction] = []

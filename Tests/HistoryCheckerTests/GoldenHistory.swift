@@ -13,8 +13,10 @@ extension Golden {
 
     static let tick = "tick@20261124T10"
 
-    /// Eight minutes of three workers: schedules with an overlap and missed times, a flow with partitions and a job after it,
-    /// retries, a cancel, an edit, the loss of a worker with an exclusive and a shared task on it, and of the leader.
+    /// Eight minutes of three workers: schedules with an overlap and missed times, a flow with partitions
+    /// and a job after it,
+    /// retries, a cancel, an edit, the loss of a worker with an exclusive and a shared task on it, and of
+    /// the leader.
     static func history() -> Golden {
         var w = GoldenWriter()
         w.at("10:00:00")

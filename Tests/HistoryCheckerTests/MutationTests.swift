@@ -1,7 +1,8 @@
 import HistoryChecking
 import Testing
 
-/// A checker that never failed is not to be trusted: each invariant turns red, alone, when a good history is spoilt.
+/// A checker that never failed is not to be trusted: each invariant turns red, alone, when a good history is
+/// spoilt.
 struct MutationTests {
     @Test func aGoodHistoryIsGreen() throws {
         for verdict in try Golden.history().verdicts() {

@@ -222,7 +222,8 @@ struct Mutation: Sendable, CustomStringConvertible {
             }
         },
         Mutation("I4", "the result of an attempt that was taken over counts") { golden in
-            // The record "lost" of the first attempt becomes a success that is committed after the second was assigned.
+            // The record "lost" of the first attempt becomes a success that is committed after the second
+            // was assigned.
             try golden.moveRecord(of: "\(safe)~x~0~1", from: "lost", to: "succeeded", at: "10:04:45")
             golden.mirror = golden.mirror.map { line in
                 guard line["key"]?.string?.hasSuffix("attempts:\(safe)") == true else { return line }

@@ -70,6 +70,39 @@ struct RobustnessTests {
         )
     }
 
+    /// A result that came late is an incident: the record of the loss once more, long after what followed
+    /// from it.
+    @Test func aRecordThatIsShownAgainChangesNothing() throws {
+        var golden = Golden.history()
+        let attempts = ["shared@20261124T100425Z.m1~x~0~1", "flow@20261124T100110Z.m1~a~0~1"].compactMap {
+            AttemptKey($0)
+        }
+        let records = golden.transactions.flatMap(\.operations).flatMap { operation -> [JSON] in
+            guard case .create(let path, let data, _) = operation, path.contains("/outbox/") else {
+                return []
+            }
+            return Golden.records(data)
+        }
+        let again = records.filter { record in
+            attempts.contains { key in
+                record["attempt"]?["run"]?.string == key.unit.run
+                    && record["attempt"]?["_1"]?["task"]?.string == key.unit.task
+                    && record["attempt"]?["_1"]?["n"]?.int == Int64(key.number)
+            }
+        }
+        #expect(again.count == 2)
+        var isFirst = true
+        try golden.change("an outbox entry of the last minute") { operation, transaction in
+            guard case .create(let path, let data, let isEphemeral) = operation, path.contains("/outbox/"),
+                transaction.time > Golden.at("10:06:30"), isFirst
+            else { return operation }
+            isFirst = false
+            let all = Golden.records(data) + again + again + again + again
+            return .create(path: path, data: Golden.outbox(data, all), isEphemeral: isEphemeral)
+        }
+        #expect(try golden.red() == [])
+    }
+
     /// A contradiction is one, whatever else is missing.
     @Test func aViolationNeedsNoOtherRecording() throws {
         var golden = Golden.history()

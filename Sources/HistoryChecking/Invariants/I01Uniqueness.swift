@@ -1,9 +1,12 @@
 /// **I1, uniqueness.** Per life of a job's name and logical time there is at most one run.
 ///
-/// A run *is admitted* when `runs/<run>` is created, or when its final record enters the outbox without it having
-/// lived before (a suppressed entry, a run of no-ops); a second end of one life is I16. Violation: a run id without `.m<n>` or `.r<n>` is admitted twice while
+/// A run *is admitted* when `runs/<run>` is created, or when its final record enters the outbox without it
+/// having
+/// lived before (a suppressed entry, a run of no-ops); a second end of one life is I16. Violation: a run id
+/// without `.m<n>` or `.r<n>` is admitted twice while
 /// the same claim of `jobname/<job>` stands; with such a suffix, twice at all. Allowed: the same id again
-/// after the job was deleted and its name claimed anew; a second queue entry that is dropped without being admitted.
+/// after the job was deleted and its name claimed anew; a second queue entry that is dropped without being
+/// admitted.
 func judgeUniqueness(_ evidence: Evidence, _ judgement: inout Judgement) {
     for run in Set(evidence.runs.keys).union(evidence.finalRuns.keys).sorted() {
         judgement.look()

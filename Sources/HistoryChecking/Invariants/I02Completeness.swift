@@ -1,16 +1,24 @@
-/// **I2, completeness.** Every due time of every schedule has a run, or a record that says why not; nothing runs that was
+/// **I2, completeness.** Every due time of every schedule has a run, or a record that says why not; nothing
+/// runs that was
 /// not due.
 ///
-/// The window is from the mark `observe-from` (else the first transaction) to `observe-to` (else `quiet` less the time to
-/// settle). For each version of a definition, due times count from the second after it was stored to its end; those within
-/// the time to settle before an edit or a deletion are not demanded. A due time that lies more than the larger of the
-/// misfire window and an hour before the next entry of its job is not demanded: an absence that long is passed over.
+/// The window is from the mark `observe-from` (else the first transaction) to `observe-to` (else `quiet`
+/// less the time to
+/// settle). For each version of a definition, due times count from the second after it was stored to its
+/// end; those within
+/// the time to settle before an edit or a deletion are not demanded. A due time that lies more than the
+/// larger of the
+/// misfire window and an hour before the next entry of its job is not demanded: an absence that long is
+/// passed over.
 /// Violations:
 /// - a due time without an entry in `queue/job` and without a final record;
 /// - an entry with cause `schedule` for a time that the oracle does not know;
-/// - a record `skipped` whose reason the policy does not allow: `E3001` (an earlier run is not over) only with
-///   `overlap: skip` and while another run of the job lives; `E3002` (missed) with `run_once` only where a later time
-///   runs, or the window is exceeded, with `run_all` only where the window is exceeded; else the job must have been deleted
+/// - a record `skipped` whose reason the policy does not allow: `E3001` (an earlier run is not over) only
+///   with
+///   `overlap: skip` and while another run of the job lives; `E3002` (missed) with `run_once` only where a
+/// later time
+///   runs, or the window is exceeded, with `run_all` only where the window is exceeded; else the job must
+/// have been deleted
 ///   or the run stopped by a command.
 func judgeCompleteness(_ evidence: Evidence, _ judgement: inout Judgement) {
     let history = evidence.history

@@ -1,9 +1,12 @@
 /// **I3, single live attempt.** A unit is tried in one place at a time.
 ///
-/// By the log: no assignment of a unit is created while another of the same unit exists. By the probes: the life of an
+/// By the log: no assignment of a unit is created while another of the same unit exists. By the probes: the
+/// life of an
 /// attempt is from its first line to its last, of all its processes; one clock serves all. Two processes
-/// that say `start` as the main process of one attempt are a violation. Two attempts of one unit whose lives overlap are a
-/// violation where the task is exclusive; else they are one unless the first owner's registration ended by the expiry
+/// that say `start` as the main process of one attempt are a violation. Two attempts of one unit whose lives
+/// overlap are a
+/// violation where the task is exclusive; else they are one unless the first owner's registration ended by
+/// the expiry
 /// of its session before the second attempt was assigned.
 func judgeSingleAttempt(_ evidence: Evidence, _ judgement: inout Judgement) {
     for (unit, attempts) in evidence.attempts.sorted(by: { $0.key < $1.key }) {

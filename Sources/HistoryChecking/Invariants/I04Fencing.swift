@@ -1,6 +1,7 @@
 /// **I4, fencing.** What counts is what the attempt with the highest token said.
 ///
-/// The fencing token of an attempt is the zxid that created its assignment; it grows with the number of the attempt.
+/// The fencing token of an attempt is the zxid that created its assignment; it grows with the number of the
+/// attempt.
 /// Violations:
 /// - an attempt with a higher number and a lower or equal token than one before it;
 /// - a final record of an attempt, other than `lost`, after a later attempt of the unit was assigned;

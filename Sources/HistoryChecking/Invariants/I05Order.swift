@@ -1,10 +1,13 @@
 /// **I5, order of tasks.** A task starts after all that it needs is over.
 ///
 /// By the log, for every attempt of a task with `needs`: each needed task (through no-ops, which leave no
-/// attempt) has ended all its attempts, by final records in the same commit or before, and none of them is tried again
-/// later. With `all_success` (the default) the last attempt of each partition succeeded, and there was one, unless the
+/// attempt) has ended all its attempts, by final records in the same commit or before, and none of them is
+/// tried again
+/// later. With `all_success` (the default) the last attempt of each partition succeeded, and there was one,
+/// unless the
 /// task was carried over from the run that this one repeats, or some partitions may fail (`min_success`). By
-/// the probes: the first line of the attempt is later than the last line of the main process of each accepted attempt of what it
+/// the probes: the first line of the attempt is later than the last line of the main process of each
+/// accepted attempt of what it
 /// needs.
 func judgeOrder(_ evidence: Evidence, _ judgement: inout Judgement) {
     for (run, units) in Dictionary(grouping: evidence.attempts.keys, by: \.run).sorted(by: { $0.key < $1.key }
@@ -67,7 +70,7 @@ private struct TaskSummary {
 
     init(_ units: [UnitKey], _ evidence: Evidence) {
         for unit in units {
-            let finals = evidence.finals[unit] ?? []
+            let finals = evidence.firstFinals[unit] ?? []
             let ended = Set(finals.map(\.key))
             for attempt in evidence.attempts[unit] ?? [] {
                 if attempt.begin > lastAssigned?.begin ?? Moment(zxid: -1, time: 0) { lastAssigned = attempt }

@@ -6,9 +6,11 @@
 /// - a unit is assigned after one of its attempts succeeded;
 /// - a unit's first attempt is not followed from: a task of a run that ended `succeeded`, not a no-op and not
 ///   carried over, has a partition without an attempt (unless some may fail);
-/// - a run after other jobs (`after`, without a schedule of its own) that was queued by the leader before each of these had
+/// - a run after other jobs (`after`, without a schedule of its own) that was queued by the leader before
+///   each of these had
 ///   succeeded for the same logical time;
-/// - a run that succeeded, with its last dependents queued, and a job that comes after it alone, existing all the while,
+/// - a run that succeeded, with its last dependents queued, and a job that comes after it alone, existing
+///   all the while,
 ///   has no run for that time.
 func judgeSuccessors(_ evidence: Evidence, _ judgement: inout Judgement) {
     for (unit, attempts) in evidence.attempts.sorted(by: { $0.key < $1.key }) {

@@ -1,8 +1,11 @@
 /// **I7, nothing accepted is lost.** What was answered 2xx exists; what was accepted ends.
 ///
-/// By the client's log: after `submit` was answered ok, `jobname/<job>` and a definition had been created by then, and
-/// they stand at `quiet` unless a deletion of the job was asked for; after `run`, `retry` or `rerun` was answered with an id, a queue entry of
-/// that id had been created by then. By the log, at `quiet`: every entry that was queued longer ago than the time to
+/// By the client's log: after `submit` was answered ok, `jobname/<job>` and a definition had been created by
+/// then, and
+/// they stand at `quiet` unless a deletion of the job was asked for; after `run`, `retry` or `rerun` was
+/// answered with an id, a queue entry of
+/// that id had been created by then. By the log, at `quiet`: every entry that was queued longer ago than the
+/// time to
 /// settle has a final record of its run. Allowed: an entry that is still queued and waits for the success of
 /// other jobs, or is paused; a second entry of a run that has one; runs that are paused.
 func judgeNothingLost(_ evidence: Evidence, _ judgement: inout Judgement) {

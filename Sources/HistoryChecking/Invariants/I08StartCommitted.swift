@@ -1,6 +1,7 @@
 /// **I8, start is committed first.** No command runs before the commit of its start.
 ///
-/// For each `start` of a main process: its attempt has an assignment in the log, which was set (T4) by a transaction whose
+/// For each `start` of a main process: its attempt has an assignment in the log, which was set (T4) by a
+/// transaction whose
 /// time is not later than the line's clock (both are the same machine's; the log has milliseconds, so one
 /// is allowed for), and the assignment existed at that time.
 func judgeStartCommitted(_ evidence: Evidence, _ judgement: inout Judgement) {

@@ -5,7 +5,8 @@
 /// - the registered workers are not those of `live_workers`, where these are given;
 /// - a job has not exactly one definition, or its owner is not registered;
 /// - an assignment is for a worker that is not registered, or its run is gone;
-/// - an entry of the queue (unless it waits for other jobs or the cluster is paused), a report, a command without verdict, or an
+/// - an entry of the queue (unless it waits for other jobs or the cluster is paused), a report, a command
+///   without verdict, or an
 ///   outbox entry is older than the time to settle;
 /// - a live run is neither paused nor has an assignment, and has not changed for that time.
 func judgeConvergence(_ evidence: Evidence, _ judgement: inout Judgement) {

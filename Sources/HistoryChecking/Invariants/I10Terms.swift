@@ -1,7 +1,9 @@
 /// **I10, terms grow.** One leader per term, one commit after the other.
 ///
-/// Each set of `term` continues the one before: the same term, worker and session with the next commit number; or, in the
-/// transaction that creates `master`, the next term with commit 0. Anything else is a violation: a commit of an older
+/// Each set of `term` continues the one before: the same term, worker and session with the next commit
+/// number; or, in the
+/// transaction that creates `master`, the next term with commit 0. Anything else is a violation: a commit of
+/// an older
 /// term, a number twice or left out, a commit by another session than the one that won the term.
 func judgeTerms(_ evidence: Evidence, _ judgement: inout Judgement) {
     var previous: CommitFact?

@@ -1,7 +1,9 @@
 /// **I11, lease.** An exclusive task does not outlive its worker's contact.
 ///
-/// Each line of a probe of an exclusive attempt, of any of its processes, is at most the session's timeout and the
-/// tolerance later than the latest write that a session of its worker got into the log by then (a refused one counts: it was
+/// Each line of a probe of an exclusive attempt, of any of its processes, is at most the session's timeout
+/// and the
+/// tolerance later than the latest write that a session of its worker got into the log by then (a refused
+/// one counts: it was
 /// answered). Pings prove nothing and are not in the log. The timeout is the one that the server gave.
 func judgeLease(_ evidence: Evidence, _ judgement: inout Judgement) {
     guard let probes = evidence.probes else { return judgement.needs("--probes") }

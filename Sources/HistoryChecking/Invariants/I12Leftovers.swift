@@ -2,7 +2,8 @@
 ///
 /// - An attempt that its worker reported (any outcome): no line of any of its processes is later than that
 ///   transaction's time by more than the tolerance.
-/// - An attempt that was taken from its worker: no line is later than `quiet`; nor is one of an attempt that never was
+/// - An attempt that was taken from its worker: no line is later than `quiet`; nor is one of an attempt that
+///   never was
 ///   assigned. (While its worker is out of contact it may run on, unless it is exclusive: that is I11.)
 func judgeLeftovers(_ evidence: Evidence, _ judgement: inout Judgement) {
     guard let probes = evidence.probes else { return judgement.needs("--probes") }

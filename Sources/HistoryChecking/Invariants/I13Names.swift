@@ -1,8 +1,11 @@
 /// **I13, names.** A name has one owner, and every client was told the truth.
 ///
-/// By the log: no definition of a job is created while another of the same job exists (an edit and a move delete the old one in the same
-/// transaction). By the client's log: each `submit` that was answered ok has a claim of the name (a creation of
-/// `jobname/<job>`) of its own between its sending and its answer, up to the tolerance; each that was refused with 409 met a
+/// By the log: no definition of a job is created while another of the same job exists (an edit and a move
+/// delete the old one in the same
+/// transaction). By the client's log: each `submit` that was answered ok has a claim of the name (a creation
+/// of
+/// `jobname/<job>`) of its own between its sending and its answer, up to the tolerance; each that was
+/// refused with 409 met a
 /// name that was taken at some moment of its way.
 func judgeNames(_ evidence: Evidence, _ judgement: inout Judgement) {
     for (job, lives) in evidence.definitions.sorted(by: { $0.key < $1.key }) {

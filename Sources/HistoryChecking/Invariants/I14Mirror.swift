@@ -1,13 +1,16 @@
 /// **I14, mirror.** In the end the mirror says what the log says.
 ///
 /// Judged with a dump taken at `quiet`:
-/// - each final record that entered the outbox before `quiet`, less the time to settle, is in the mirror: the run's
-///   hash is final, has the state and the (term, commit) of the record, and is listed under that state alone; the attempt's field is
+/// - each final record that entered the outbox before `quiet`, less the time to settle, is in the mirror:
+///   the run's
+///   hash is final, has the state and the (term, commit) of the record, and is listed under that state
+/// alone; the attempt's field is
 ///   final with that state;
 /// - what is final in the mirror has a record in the log with that (term, commit);
 /// - a run that is live at `quiet` is in the mirror with a state that it had.
 /// Records whose outbox entry was deleted before a fault whose name begins with `redis` and says `flush` or
-/// `empty` are not demanded: history is as durable as the mirror's own disk. Judged at the end alone: one dump does not say
+/// `empty` are not demanded: history is as durable as the mirror's own disk. Judged at the end alone: one
+/// dump does not say
 /// whether a value ever went back.
 func judgeMirror(_ evidence: Evidence, _ judgement: inout Judgement) {
     guard let mirror = evidence.mirror else { return judgement.needs("--mirror") }

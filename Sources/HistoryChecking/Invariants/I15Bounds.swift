@@ -1,9 +1,13 @@
 /// **I15, bounds.** Nothing grows without limit.
 ///
-/// From the log, the highest value that was ever reached: entries of the queue (`queue_length`), znodes below the root
-/// (`znodes`), bytes of one znode (`znode_bytes`, by the layout 524,288), bytes of the outbox (`outbox_bytes`, by the
-/// layout 32 MiB and one commit), attempts of one unit (`attempts_per_unit`); failed attempts of a unit are at most one more than its
-/// retries, and attempts that lost their worker after their start at most three. From `--samples`, each value against `bounds`, or
+/// From the log, the highest value that was ever reached: entries of the queue (`queue_length`), znodes
+/// below the root
+/// (`znodes`), bytes of one znode (`znode_bytes`, by the layout 524,288), bytes of the outbox
+/// (`outbox_bytes`, by the
+/// layout 32 MiB and one commit), attempts of one unit (`attempts_per_unit`); failed attempts of a unit are
+/// at most one more than its
+/// retries, and attempts that lost their worker after their start at most three. From `--samples`, each
+/// value against `bounds`, or
 /// `bounds_by_role` for the sample's role. A bound that is not given is not looked at.
 func judgeBounds(_ evidence: Evidence, _ judgement: inout Judgement) {
     let history = evidence.history
@@ -51,7 +55,7 @@ func judgeBounds(_ evidence: Evidence, _ judgement: inout Judgement) {
 }
 
 private func judgeRetries(_ evidence: Evidence, _ judgement: inout Judgement) {
-    for (unit, finals) in evidence.finals.sorted(by: { $0.key < $1.key }) {
+    for (unit, finals) in evidence.firstFinals.sorted(by: { $0.key < $1.key }) {
         guard let task = evidence.definition(of: unit.run)?.task(unit.task) else { continue }
         judgement.look()
         let failures = finals.filter { ["failed", "timed_out", "system_failed"].contains($0.state) }

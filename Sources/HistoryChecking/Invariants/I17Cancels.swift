@@ -1,8 +1,10 @@
-/// **I17, cancel is honoured.** After a cancel or kill was accepted nothing of the run begins, and it ends as was asked.
+/// **I17, cancel is honoured.** After a cancel or kill was accepted nothing of the run begins, and it ends
+/// as was asked.
 ///
 /// For each accepted `cancel` and `kill`, from the commit of its verdict on:
 /// - no attempt of the run is assigned;
-/// - no start is committed (T4) later than the tolerance: a worker may have begun a start that the commit overtook, and
+/// - no start is committed (T4) later than the tolerance: a worker may have begun a start that the commit
+///   overtook, and
 ///   then is told to stop what it started;
 /// - the run's final record, where there is one, is `cancelled` (`killed`, after a kill).
 func judgeCancels(_ evidence: Evidence, _ judgement: inout Judgement) {

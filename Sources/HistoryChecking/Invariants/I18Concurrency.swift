@@ -3,7 +3,8 @@
 /// After each transaction:
 /// - the assignments of a worker are at most its slots (`slots` of the settings, else of its registration);
 /// - the assignments of a task of a run are at most its `max_parallel`;
-/// - with `overlap: skip`, no run with cause `schedule` or `dependency` is admitted while another run of its job lives
+/// - with `overlap: skip`, no run with cause `schedule` or `dependency` is admitted while another run of its
+///   job lives
 ///   and is not over.
 func judgeConcurrency(_ evidence: Evidence, _ judgement: inout Judgement) {
     judgeSlots(evidence, &judgement)

@@ -3,7 +3,8 @@
 /// Violations:
 /// - a run whose record names a version that its job did not have when it was admitted;
 /// - a run whose record names another version later, or whose final record does;
-/// - an attempt whose command is not that of the admitted version (looked at where the command is a list without
+/// - an attempt whose command is not that of the admitted version (looked at where the command is a list
+///   without
 ///   expressions);
 /// - a pinned definition that is deleted while a run of that version lives.
 func judgeVersions(_ evidence: Evidence, _ judgement: inout Judgement) {

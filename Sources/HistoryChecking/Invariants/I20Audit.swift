@@ -1,8 +1,10 @@
 /// **I20, audit.** Every change has its place, and every command its request.
 ///
 /// Violations:
-/// - a change that is the leader's alone (runs, assignments, their removal, consumed reports and entries, outcomes, the
-///   outbox, verdicts, dropped definitions) in a transaction that does not begin with a set of `term`, that is,
+/// - a change that is the leader's alone (runs, assignments, their removal, consumed reports and entries,
+///   outcomes, the
+///   outbox, verdicts, dropped definitions) in a transaction that does not begin with a set of `term`, that
+/// is,
 ///   without (term, commit);
 /// - such a change by another session than the one that holds `master`;
 /// - an outbox entry whose name, or whose own `version`, is not the (term, commit) of its transaction;

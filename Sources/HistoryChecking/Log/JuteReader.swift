@@ -1,4 +1,5 @@
-/// Reads ZooKeeper's record encoding (jute): big-endian numbers; strings, buffers and lists with a length first.
+/// Reads ZooKeeper's record encoding (jute): big-endian numbers; strings, buffers and lists with a length
+/// first.
 struct JuteReader {
     struct Overrun: Error {}
 

@@ -2,7 +2,8 @@
 package struct Transaction: Hashable, Sendable {
     /// Epoch of the ensemble in the upper half, counter in the lower.
     package var zxid: Int64
-    /// When the ensemble's leader took the request, in milliseconds since 1970, by its clock: not later than the commit.
+    /// When the ensemble's leader took the request, in milliseconds since 1970, by its clock: not later than
+    /// the commit.
     package var time: Int64
     /// The session that asked for it.
     package var session: Int64

@@ -44,8 +44,10 @@ package enum TransactionLog {
     /// Merges what the servers of one ensemble wrote.
     ///
     /// The log that reaches furthest is the base: its server took part to the end, so what it has is what was
-    /// agreed. It may lack a stretch that it was sent as a snapshot; others fill such a hole. What another has beyond
-    /// the base's end of an epoch was agreed only if most of the given logs have it: else it was proposed by a leader that
+    /// agreed. It may lack a stretch that it was sent as a snapshot; others fill such a hole. What another
+    /// has beyond
+    /// the base's end of an epoch was agreed only if most of the given logs have it: else it was proposed by
+    /// a leader that
     /// died with it. The same zxid with different contents, or a hole that nobody fills, cannot be judged.
     package static func merge(
         _ servers: [[Transaction]],

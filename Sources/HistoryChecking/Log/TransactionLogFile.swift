@@ -2,9 +2,12 @@ private import CZlib
 
 /// Reads one file of ZooKeeper's transaction log (`log.<zxid>`), as versions 3.5 to 3.9 write it.
 ///
-/// A header of 16 bytes (`ZKLG`, version, database), then entries: an Adler-32 checksum (8 bytes), a length (4 bytes),
-/// that many bytes of header, record and digest, and the byte `B`. The rest of the file is zeros, written ahead. An
-/// entry that a crash cut off at the very end of what was written is no error; anything else that does not fit is.
+/// A header of 16 bytes (`ZKLG`, version, database), then entries: an Adler-32 checksum (8 bytes), a length
+/// (4 bytes),
+/// that many bytes of header, record and digest, and the byte `B`. The rest of the file is zeros, written
+/// ahead. An
+/// entry that a crash cut off at the very end of what was written is no error; anything else that does not
+/// fit is.
 package enum TransactionLogFile {
     private static let headerLength = 16
     /// Larger entries cannot be: a server refuses requests beyond some megabytes.

@@ -1,4 +1,5 @@
-/// All that the transaction log says, sorted by what it is about. Everything is in the order of its beginning.
+/// All that the transaction log says, sorted by what it is about. Everything is in the order of its
+/// beginning.
 package struct History: Sendable {
     package var root: String
     package var sessions: [SessionLife] = []
@@ -19,7 +20,8 @@ package struct History: Sendable {
     package var finalAttempts: [FinalAttempt] = []
     package var commands: [CommandLife] = []
     package var leaderWrites: [LeaderWrite] = []
-    /// A unit that was over and then was not, or ended otherwise: run, index, moment, letters before and after.
+    /// A unit that was over and then was not, or ended otherwise: run, index, moment, letters before and
+    /// after.
     package var revivals: [(run: String, unit: Int, moment: Moment, from: Character, to: Character)] = []
     /// What a worker's session wrote, refused requests too: times in milliseconds, ascending.
     package var workerWrites: [String: [Int64]] = [:]

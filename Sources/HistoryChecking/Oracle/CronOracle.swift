@@ -1,7 +1,9 @@
 /// When a trigger is due, found in the most naive way: each second is asked whether it is.
 ///
-/// The reading of expressions follows the product's reference: Vixie cron with `L`, `W`, `#` and macros; a second, minute
-/// or hour field that begins with `*` makes the expression run on elapsed time; else each wall time fires once, with the
+/// The reading of expressions follows the product's reference: Vixie cron with `L`, `W`, `#` and macros; a
+/// second, minute
+/// or hour field that begins with `*` makes the expression run on elapsed time; else each wall time fires
+/// once, with the
 /// `dst` policy for times that are jumped over or come twice. Written for this checker alone.
 package struct DueOracle: Sendable {
     private enum Kind: Sendable {
@@ -12,7 +14,8 @@ package struct DueOracle: Sendable {
 
     private let kind: Kind
 
-    /// Reads a trigger of a stored definition; `anchor` is where `every` begins without `from`, in seconds. `nil` for what
+    /// Reads a trigger of a stored definition; `anchor` is where `every` begins without `from`, in seconds.
+    /// `nil` for what
     /// this oracle does not understand.
     package init?(_ trigger: JSON, anchor: Int64) {
         if let text = trigger["cron"]?.string {

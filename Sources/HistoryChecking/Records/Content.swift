@@ -5,7 +5,8 @@ package enum Content {
     /// No content of ours is larger when inflated.
     private static let maximumLength = 8 << 20
 
-    /// The JSON of a znode; a definition of 512 bytes or more is stored compressed. `nil` where there is no JSON in it.
+    /// The JSON of a znode; a definition of 512 bytes or more is stored compressed. `nil` where there is no
+    /// JSON in it.
     package static func json(_ data: [UInt8]) -> JSON? {
         guard let first = data.first else { return nil }
         // The first byte of zlib's format with its usual window.

@@ -159,7 +159,8 @@ package struct JudgeSettings: Sendable {
 
     /// How far apart clocks that should agree may be, and how long a signal takes. Default 200.
     package var tolerance: Int64 { json["tolerance_ms"]?.int ?? 200 }
-    /// How long after a fact the system may take until nothing is left to do. Default two session timeouts and 10 s.
+    /// How long after a fact the system may take until nothing is left to do. Default two session timeouts
+    /// and 10 s.
     package func settle(sessionTimeout: Int64) -> Int64 {
         json["settle_ms"]?.int ?? 2 * (json["session_timeout_ms"]?.int ?? sessionTimeout) + 10_000
     }
