@@ -91,10 +91,11 @@ struct ControlGroup: Sendable {
         return write(descriptor, "1", 1) == 1
     }
 
-    /// The processes in a group, those that are dead and not reaped among them.
+    /// The processes in a group and in the groups that were made in it, those that are dead and not reaped among them.
     static func members(_ path: String) -> [pid_t] {
-        String(decoding: readSmallFile("\(path)/cgroup.procs", limit: 1 << 20) ?? [], as: UTF8.self)
+        let own = String(decoding: readSmallFile("\(path)/cgroup.procs", limit: 1 << 20) ?? [], as: UTF8.self)
             .split(separator: "\n").compactMap { pid_t($0) }
+        return subgroups(of: path).reduce(own) { $0 + members("\(path)/\($1)") }
     }
 
     /// Removes an empty group, with the empty groups that its processes made in it.

@@ -30,6 +30,12 @@ package struct ProcessJournal: Sendable {
         }
     }
 
+    /// The journal that is in a directory; `nil` where there is none.
+    init?(existing directory: String) {
+        self.liveDirectory = directory + "/live"
+        guard access(liveDirectory, W_OK | X_OK) == 0 else { return nil }
+    }
+
     /// Notes that an attempt is about to start; returns an open file for `noteStart`.
     func noteIntent(_ request: ProcessRequest, controlGroup: String?) throws(ProcessError) -> Int32 {
         let path = path(of: request.id)

@@ -41,17 +41,19 @@ extension ProcessLoop {
 
     /// The living processes of a boundary, the main process not counted.
     private func members(of process: LiveProcess, in table: [ProcessStatus]) -> [ProcessStatus] {
-        if let group = process.controlGroup {
-            return ControlGroup.members(group).filter { $0 != process.pid }
-                .compactMap { ProcessTable.status(of: $0) }.filter { !$0.isDead }
-        }
+        // What left the group for another one is still known by its session or its mark.
+        let grouped = Set(process.controlGroup.map { ControlGroup.members($0) } ?? [])
         let mark = process.request.boundaryMark
         let own = getpid()
         return table.filter { candidate in
             guard candidate.pid != process.pid, candidate.pid != own, !candidate.isDead,
                 candidate.startTicks >= process.startTicks
             else { return false }
-            if candidate.session == process.pid || candidate.group == process.pid { return true }
+            if candidate.session == process.pid || candidate.group == process.pid
+                || grouped.contains(candidate.pid)
+            {
+                return true
+            }
             guard let mark else { return false }
             return ProcessTable.environment(of: candidate.pid, contains: mark)
         }

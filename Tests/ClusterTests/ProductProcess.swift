@@ -74,9 +74,9 @@ final class ProductProcess: Sendable {
         output: String,
         log: String
     ) throws -> ChildProcess {
-        let script = "log=$1; shift; exec \"$@\" 2>>\"$log\""
+        let script = "log=$1; cd \"$2\" || exit; shift 2; exec \"$@\" 2>>\"$log\""
         return try ChildProcess(
-            ["/bin/sh", "-c", script, "sh", log, executable] + arguments,
+            ["/bin/sh", "-c", script, "sh", log, directory, executable] + arguments,
             directory: directory,
             output: output
         )

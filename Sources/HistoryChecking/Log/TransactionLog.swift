@@ -97,8 +97,11 @@ package enum TransactionLog {
 
     private static func last(_ server: [Transaction]) -> Int64 { server.last?.zxid ?? -1 }
 
+    /// Of a refused `multi` only that it was refused counts: the server that leads rewrites the kinds of its operations
+    /// after it has proposed them, so that its log tells them otherwise than those of the others.
     private static func same(_ left: Transaction, _ right: Transaction) -> Bool {
-        left.time == right.time && left.session == right.session && left.operations == right.operations
+        guard left.time == right.time, left.session == right.session else { return false }
+        return left.operations == right.operations || (!left.isApplied && !right.isApplied)
     }
 
     /// The counter of an epoch begins at 1 and has no holes.

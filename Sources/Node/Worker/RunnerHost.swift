@@ -342,7 +342,9 @@ package final class RunnerHost: AttemptHost {
     }
 
     private func takeOutputs(_ end: inout AttemptEnd, _ live: Live) {
-        guard let text = DataDirectory.read(live.outputFile, limit: 64 * 1024), !text.isEmpty else { return }
+        guard let text = DataDirectory.read(live.outputFile, limit: 64 * 1024, isTaskWritten: true),
+            !text.isEmpty
+        else { return }
         switch OutputFile.parse(text, allowed: live.outputs) {
         case .success(let outputs):
             end.outputs = outputs

@@ -69,9 +69,13 @@ package final class RunnerServer: @unchecked Sendable {
 
     /// Ends what a dead runner of this directory left, unless another one lives.
     package static func sweep(directory: String) throws(ProcessError) {
-        guard let lock = try RunnerFiles(directory: directory).takeLock(waitMilliseconds: 0) else { return }
+        // Makes nothing: the directory may be on its way out together with its runner.
+        let files = RunnerFiles(directory: directory)
+        guard access(files.lock, W_OK) == 0, let journal = ProcessJournal(existing: directory),
+            let lock = try files.takeLock(waitMilliseconds: 0)
+        else { return }
         defer { close(lock) }
-        _ = try ProcessJournal(directory: directory).sweep()
+        _ = journal.sweep()
     }
 
     /// Works on the calling thread until it is to end.

@@ -89,6 +89,7 @@ extension LeaderCore {
             )
         view.exitCode = report.exitCode
         view.signal = report.signal
+        view.endedAt = report.endedAt ?? view.endedAt
         view.reason =
             "E3009 taken over while \(worker) had no contact; its late result was refused: \(result)"
         return Incident(attempt: id, view: view)
