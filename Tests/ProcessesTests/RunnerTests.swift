@@ -175,6 +175,18 @@ extension ProcessesTests {
             #expect(!isAlive(shared.pid))
         }
 
+        /// A cancel may cross the commit of the start.
+        @Test func aStopBeforeTheReleaseCounts() async throws {
+            let scratch = try ScratchDirectory()
+            let worker = try Worker(scratch)
+            _ = try await worker.connected()
+            worker.client.prepare(worker.request("sleep 1001", id: "a"))
+            worker.client.stop("a", kills: false)
+            worker.client.release("a")
+            #expect(try await worker.ended("a").wasStopped)
+            worker.client.close(endsProcesses: true)
+        }
+
         @Test func tasksGetNothingOfTheRunner() async throws {
             let scratch = try ScratchDirectory()
             let worker = try Worker(scratch)

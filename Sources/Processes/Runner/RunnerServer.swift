@@ -30,6 +30,8 @@ package final class RunnerServer: @unchecked Sendable {
     /// Contexts of prepared processes.
     private var prepared: [String: (context: String, stop: StopPolicy)] = [:]
     private var stopPolicies: [String: StopPolicy] = [:]
+    /// Stops that came before the release of what they are for; true for KILL.
+    private var earlyStops: [String: Bool] = [:]
     private let startedAt = bootNanoseconds()
     private var isEnding = false
     /// Since when nothing runs and nobody is connected.
@@ -143,6 +145,7 @@ package final class RunnerServer: @unchecked Sendable {
         // What was not released has not been started as far as the store knows, so it never will be.
         for id in prepared.keys { supervisor?.discard(id) }
         prepared = [:]
+        earlyStops = [:]
         noteIdle()
     }
 
@@ -178,13 +181,15 @@ package final class RunnerServer: @unchecked Sendable {
             } catch {
                 refuse(id, error)
             }
+            if let kills = earlyStops.removeValue(forKey: id) { stop(id, kills: kills) }
         case .discard(let id):
+            earlyStops[id] = nil
             if prepared.removeValue(forKey: id) != nil { supervisor?.discard(id) }
         case .stop(let id, let kills):
-            if kills {
-                supervisor?.kill(id)
+            if prepared[id] != nil {
+                earlyStops[id] = kills || earlyStops[id] == true
             } else {
-                supervisor?.terminate(id, policy: stopPolicies[id] ?? StopPolicy())
+                stop(id, kills: kills)
             }
         case .acknowledge(let id):
             if held[id]?.end != nil { held[id] = nil }
@@ -193,6 +198,14 @@ package final class RunnerServer: @unchecked Sendable {
         case .shutdown: end()
         case .retire:
             if held.isEmpty { end() }
+        }
+    }
+
+    private func stop(_ id: String, kills: Bool) {
+        if kills {
+            supervisor?.kill(id)
+        } else {
+            supervisor?.terminate(id, policy: stopPolicies[id] ?? StopPolicy())
         }
     }
 
