@@ -32,6 +32,8 @@ extension LeaderOperation {
             [.create(layout.assignment(attempt, worker), data: RecordCoding.encode(assignment))]
         case .deleteAssignment(let attempt, let worker):
             [.delete(layout.assignment(attempt, worker))]
+        case .checkAbsence(let id, let assignVersion):
+            [.check(layout.assign(id), version: assignVersion)]
         case .withdrawAssignment(let attempt, let worker):
             // The start (T4) sets it from version 0 on: one of the two comes first.
             [.delete(layout.assignment(attempt, worker), version: 0)]

@@ -5,7 +5,8 @@ import Synchronization
 /// A fact for the leader's core.
 enum LeaderFact: Sendable {
     case workerPresent(WorkerID, WorkerRegistration, version: Int32)
-    case workerGone(WorkerID)
+    /// With the version of the directory of its assignments, read before its registration was seen missing.
+    case workerGone(WorkerID, assignVersion: Int32?)
     /// The kill margin of an absence is over.
     case killMarginPassed(WorkerID, absence: Int)
     case resources(WorkerID, ResourceReport?)

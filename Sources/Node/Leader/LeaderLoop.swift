@@ -225,9 +225,9 @@ struct LeaderLoop: ~Copyable {
             asked.remove(.worker(id))
             core.workerPresent(id, registration, version: version)
             startRebalancing(&group)
-        case .workerGone(let id):
+        case .workerGone(let id, let assignVersion):
             asked.remove(.worker(id))
-            workerGone(id, &group)
+            workerGone(id, assignVersion, &group)
         case .resources(let id, let resources):
             core.resourcesMeasured(id, resources)
         case .queued(let entries):
@@ -284,9 +284,13 @@ struct LeaderLoop: ~Copyable {
 
     /// What a gone worker ran of exclusive attempts is taken over only when the kill margin is over too, by this node's
     /// own clock.
-    private mutating func workerGone(_ id: WorkerID, _ group: inout ThrowingDiscardingTaskGroup<any Error>) {
+    private mutating func workerGone(
+        _ id: WorkerID,
+        _ assignVersion: Int32?,
+        _ group: inout ThrowingDiscardingTaskGroup<any Error>
+    ) {
         let timeout = core.workers[id]?.registration.sessionTimeoutMilliseconds ?? 0
-        guard let absence = core.workerGone(id) else { return }
+        guard let absence = core.workerGone(id, assignVersion: assignVersion) else { return }
         logger.warning(
             "A worker is gone",
             metadata: [LogKeys.worker: "\(id)", LogKeys.state: core.isSafeMode ? "safe mode" : "taken over"]
@@ -338,26 +342,7 @@ struct LeaderLoop: ~Copyable {
                         inbox.post(.outcomesRead(name, nil))
                     }
                 case .worker(let id):
-                    let path = layout.worker(id)
-                    do throws(StoreError) {
-                        let znode = try await session.get(path)
-                        do {
-                            let registration = try RecordCoding.decode(
-                                WorkerRegistration.self,
-                                from: znode.data,
-                                path: path
-                            )
-                            inbox.post(.workerPresent(id, registration, version: znode.stat.version))
-                        } catch {
-                            logger.error(
-                                "A registration cannot be read",
-                                metadata: [LogKeys.error: "\(error)"]
-                            )
-                        }
-                    } catch {
-                        guard error.code == .noNode else { throw error }
-                        inbox.post(.workerGone(id))
-                    }
+                    inbox.post(try await WorkerReader(session: session, layout: layout).read(id))
                 }
             }
         }

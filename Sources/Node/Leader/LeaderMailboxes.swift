@@ -206,7 +206,7 @@ struct LeaderMailboxes: Sendable {
     private func watchWorker(_ id: WorkerID) async throws {
         for try await znode in session.updates(of: layout.worker(id)) {
             guard let znode else {
-                inbox.post(.workerGone(id))
+                inbox.post(try await WorkerReader(session: session, layout: layout).read(id))
                 continue
             }
             let registration = try RecordCoding.decode(

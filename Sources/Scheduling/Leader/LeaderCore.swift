@@ -220,6 +220,7 @@ package struct LeaderCore: Sendable {
         workers[id]?.version = version
         workers[id]?.isPresent = true
         workers[id]?.absence = nil
+        workers[id]?.absentVersion = nil
         workers[id]?.isKillMarginOver = false
         reclaiming.remove(id)
         emptied.remove(id)
@@ -227,9 +228,10 @@ package struct LeaderCore: Sendable {
     }
 
     /// A worker's registration is gone. Returns the number of its absence where it has just begun: the caller says when the
-    /// kill margin is over since then.
+    /// kill margin is over since then. `assignVersion` is that of the directory of its assignments, read *before* the
+    /// registration was seen missing; `nil` where there is none, and so nothing to take over.
     @discardableResult
-    package mutating func workerGone(_ id: WorkerID) -> Int? {
+    package mutating func workerGone(_ id: WorkerID, assignVersion: Int32?) -> Int? {
         // What was read before everything of it was taken over does not make it known again.
         guard !forgotten.contains(id) else { return nil }
         know(id)
@@ -237,7 +239,9 @@ package struct LeaderCore: Sendable {
         workers[id]?.version = nil
         workers[id]?.resources = nil
         reclaiming.insert(id)
-        guard workers[id]?.absence == nil else { return nil }
+        // Another version: it was here in between, and this is another absence.
+        guard workers[id]?.absence == nil || workers[id]?.absentVersion != assignVersion else { return nil }
+        workers[id]?.absentVersion = assignVersion
         lastAbsence += 1
         workers[id]?.absence = lastAbsence
         workers[id]?.isKillMarginOver = false
@@ -364,6 +368,10 @@ package struct LeaderCore: Sendable {
             duplicates.append(run.id)
         case (.enqueue(let entry), .exists):
             alreadyEnqueued.insert(entry.run)
+        case (.checkAbsence(let id, _), _):
+            // It has registered, and what it runs is its own again until it is seen absent anew.
+            workers[id]?.absentVersion = nil
+            lookups.insert(.worker(id))
         case (.withdrawAssignment(let attempt, _), .version):
             foundStarted.insert(attempt)
         case (.deleteAssignment(let attempt, _), .missing), (.withdrawAssignment(let attempt, _), .missing):

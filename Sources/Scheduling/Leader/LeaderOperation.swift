@@ -12,6 +12,9 @@ package enum LeaderOperation: Sendable {
     case deleteRun(RunID, chunkCount: Int, outputs: [TaskID])
     case createAssignment(AttemptID, WorkerID, Assignment)
     case deleteAssignment(AttemptID, WorkerID)
+    /// Fails where a worker that was seen absent has registered since. `assignVersion` is that of the directory of its
+    /// assignments, read before it was seen absent: every registration changes it.
+    case checkAbsence(WorkerID, assignVersion: Int32)
     /// Takes an assignment back that has not started; fails where it has.
     case withdrawAssignment(AttemptID, WorkerID)
     case createKill(AttemptID, WorkerID, KillMode)

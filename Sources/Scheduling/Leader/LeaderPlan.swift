@@ -78,6 +78,8 @@ struct RunDraft {
     var isEnding = false
     /// Workers whose registration this run's transaction checks.
     var checkedWorkers: Set<WorkerID> = []
+    /// Workers whose absence this run's transaction checks.
+    var checkedAbsences: Set<WorkerID> = []
     /// Tasks whose successors or further partitions are to be considered.
     var unsettled: [Int] = []
 

@@ -54,8 +54,6 @@ final class Judge: @unchecked Sendable {
     // Workers.
     private(set) var registrations: [WorkerID: WorkerRegistration] = [:]
     private var owners: [WorkerID: Int64] = [:]
-    /// The transaction in which a worker's registration came back last after it had been gone.
-    private var returned: [WorkerID: Int] = [:]
     private var assigned: [WorkerID: Int] = [:]
 
     // Jobs.
@@ -215,15 +213,7 @@ final class Judge: @unchecked Sendable {
             owners[id] = nil
             return
         }
-        if kind == .created {
-            // Replaced within one transaction, it was never gone.
-            let wasReplaced = transaction.changes.contains {
-                if case .worker(id) = StorePath($0.path) { return $0.kind == .deleted }
-                return false
-            }
-            if !wasReplaced { returned[id] = transaction.index }
-            owners[id] = transaction.session
-        }
+        if kind == .created { owners[id] = transaction.session }
         if let data {
             do {
                 registrations[id] = try CanonicalJSON.decode(WorkerRegistration.self, from: data)
@@ -394,10 +384,8 @@ final class Judge: @unchecked Sendable {
             guard transaction.session == leaderSession, isLeaders(transaction) else { return }
             placed[attempt]?.end = "taken"
             // What has not started may be taken back, as when its run is stopped.
-            if let known = placed[attempt], known.isStarted, registrations[worker] != nil,
-                (returned[worker] ?? 0) < known.index
-            {
-                violate(.takeover, "\(attempt.znodeName) is taken from \(worker), which was never gone")
+            if let known = placed[attempt], known.isStarted, registrations[worker] != nil {
+                violate(.takeover, "\(attempt.znodeName) is taken from \(worker), which is there")
             }
         }
     }

@@ -125,8 +125,8 @@ private let job = Jobs.name("hello")
     @Test func killMarginsCountAnewWithEachAbsenceAndEachTerm() {
         var (cluster, _) = exclusive()
         let worker = holder(cluster)
-        let first = cluster.core.workerGone(worker)
         cluster.die(worker)
+        let first = cluster.core.workers[worker]?.absence
         cluster.join(worker)
         cluster.die(worker)
         // The end of the first absence's margin comes late, and is not that of the second.
@@ -153,6 +153,39 @@ private let job = Jobs.name("hello")
         cluster.end(cluster.live()[0])
         cluster.settle()
         #expect(cluster.store.finalRuns[run]?.state == .succeeded)
+    }
+
+    /// 1. the leader sees the worker gone, and stands still; 2. the worker registers again and goes on with what it is
+    /// assigned; 3. the leader goes on, and has not heard of it.
+    @Test(arguments: [true, false]) func workerThatReturnedUnseenLosesNothing(_ isExclusive: Bool) {
+        var (cluster, run) = isExclusive ? exclusive() : admitted()
+        let attempt = cluster.live()[0]
+        let worker = holder(cluster)
+        cluster.die(worker)
+        cluster.join(worker, isHeard: false)
+        cluster.start(attempt)
+        cluster.passKillMargins()
+        cluster.settle()
+        #expect(cluster.live() == [attempt] && cluster.store.finalAttempts.isEmpty)
+        #expect(cluster.core.workers[worker]?.isPresent == true)
+        cluster.end(attempt)
+        cluster.settle()
+        #expect(cluster.store.finalRuns[run]?.state == .succeeded)
+    }
+
+    /// It returned and left again unseen: that is another absence, with a margin of its own.
+    @Test func marginOfAnEarlierAbsenceIsNotThatOfALaterOne() {
+        var (cluster, _) = exclusive()
+        let worker = holder(cluster)
+        cluster.die(worker)
+        cluster.join(worker, isHeard: false)
+        cluster.die(worker, isHeard: false)
+        cluster.passKillMargins(endsGhosts: false)
+        cluster.settle()
+        #expect(cluster.live().map(\.number) == [1] && cluster.store.violations.isEmpty)
+        cluster.passKillMargins()
+        cluster.settle()
+        #expect(cluster.live().map(\.number) == [2] && cluster.store.violations.isEmpty)
     }
 
     @Test func exclusiveTaskWaitsForTheOtherRunOfItsJob() {

@@ -208,7 +208,7 @@ struct RandomWorld {
 
     private mutating func hearOfLosses() {
         for worker in unheard.sorted() where cluster.store.workers[worker] == nil {
-            cluster.core.workerGone(worker)
+            cluster.core.workerGone(worker, assignVersion: cluster.store.assignVersions[worker])
         }
         unheard = []
     }

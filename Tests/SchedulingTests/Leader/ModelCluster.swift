@@ -95,6 +95,7 @@ struct ModelCluster {
     mutating func join(
         _ id: WorkerID,
         slots: Int = 4,
+        isHeard: Bool = true,
         _ change: (inout WorkerRegistration) -> Void = { _ in }
     ) {
         var registration = Self.registration(slots: slots)
@@ -102,9 +103,10 @@ struct ModelCluster {
         store.directories.insert(id)
         let version = (store.workers[id]?.version ?? -1) + 1
         store.workers[id] = (registration, version)
+        store.assignVersions[id, default: -1] += 1
         // It has compared what it runs with what is assigned to it.
         store.ghosts.removeAll { $0.worker == id }
-        core.workerPresent(id, registration, version: version)
+        if isHeard { core.workerPresent(id, registration, version: version) }
     }
 
     /// The registration changes, and the leader does not hear of it yet.
@@ -120,14 +122,15 @@ struct ModelCluster {
                 store.ghosts.append(.init(worker: id, unit: ModelStore.exclusiveUnit(attempt)))
             }
         }
-        if isHeard { core.workerGone(id) }
+        if isHeard { core.workerGone(id, assignVersion: store.assignVersions[id]) }
     }
 
     /// The kill margins of all absences that the leader knows of are over.
-    mutating func passKillMargins() {
+    /// With `endsGhosts` false, what may run of a later absence, which the leader has not heard of, runs on.
+    mutating func passKillMargins(endsGhosts ghosts: Bool = true) {
         for (id, worker) in core.workers {
             guard let absence = worker.absence else { continue }
-            store.ghosts.removeAll { $0.worker == id }
+            if ghosts { store.ghosts.removeAll { $0.worker == id } }
             core.killMarginPassed(id, absence: absence)
         }
     }
@@ -214,7 +217,7 @@ struct ModelCluster {
                 if let worker = store.workers[id] {
                     core.workerPresent(id, worker.registration, version: worker.version)
                 } else {
-                    core.workerGone(id)
+                    core.workerGone(id, assignVersion: store.assignVersions[id])
                 }
             }
         }
@@ -281,7 +284,7 @@ struct ModelCluster {
             if let worker = store.workers[id] {
                 core.workerPresent(id, worker.registration, version: worker.version)
             } else {
-                core.workerGone(id)
+                core.workerGone(id, assignVersion: store.assignVersions[id])
             }
         }
         for (_, report) in store.reports.sorted(by: { $0.key < $1.key }) { core.reported(report) }

@@ -33,6 +33,8 @@ struct ModelStore {
     var jobs: [JobName: KnownJob] = [:]
     var workers: [WorkerID: (registration: WorkerRegistration, version: Int32)] = [:]
     var directories: Set<WorkerID> = []
+    /// Of the directories of assignments: each registration sets it.
+    var assignVersions: [WorkerID: Int32] = [:]
     var commands: [String: CommandRequest] = [:]
     var verdicts: [String: Verdict] = [:]
     var zxid: Int64 = 0
@@ -122,6 +124,9 @@ struct ModelStore {
             assignments[attempt]?.isExclusive = assignment.isExclusive
         case .deleteAssignment(let attempt, _):
             guard assignments.removeValue(forKey: attempt) != nil else { return .missing }
+        case .checkAbsence(let worker, let version):
+            guard directories.contains(worker) else { return .missing }
+            guard assignVersions[worker] == version else { return .version }
         case .withdrawAssignment(let attempt, _):
             guard let assigned = assignments[attempt] else { return .missing }
             guard !assigned.isStarted else { return .version }
