@@ -54,7 +54,7 @@ package final class Node: Sendable {
                 .init(worker: { node.workerID }, directory: node.directory)
             },
             zones: configuration.zones,
-            time: time,
+            time: context.clusterTime(time),
             logger: logger
         )
     }
@@ -200,7 +200,8 @@ package final class Node: Sendable {
             logger: logger
         )
         var probe = configuration.makeProbe(directory.path)
-        try await registration.register(resources: probe.measure(running: service.liveCount, beat: 0))
+        let resources = probe.measure(running: service.liveCount, beat: 0)
+        try await registration.register(resources: resources, context)
         service.renewLease(session)
         let jobs = JobReader(session: session, layout: layout, zones: configuration.zones)
         let leader = LeaderService(
@@ -210,7 +211,7 @@ package final class Node: Sendable {
             layout: layout,
             zones: configuration.zones,
             mirror: try await mirror(cluster.clusterID),
-            time: time,
+            time: context.clusterTime(time),
             logger: logger
         )
         let leads = configuration.roles.contains(.leader)
@@ -243,7 +244,7 @@ package final class Node: Sendable {
                     layout: layout,
                     zones: configuration.zones,
                     permission: context,
-                    time: time,
+                    time: context.clusterTime(time),
                     logger: logger
                 )
                 group.addTask {

@@ -4,28 +4,6 @@ import Scheduling
 import Synchronization
 import ZnodeStore
 
-/// How far this machine's clock was ahead of the store's at a moment.
-struct ClockReading: Sendable {
-    /// In milliseconds.
-    let measured: Int64
-    let wall: WallTime
-    let instant: ContinuousClock.Instant
-    let time: NodeTime
-
-    /// A reading of this moment.
-    init(measured: Int64, time: NodeTime) {
-        self.measured = measured
-        self.time = time
-        wall = time.now()
-        instant = time.instant()
-    }
-
-    /// How far the clock is ahead now, in milliseconds: a clock that was set since is found out by the other one.
-    var offset: Int64 {
-        measured + (time.now() - wall) - Int64(instant.duration(to: time.instant()) / .milliseconds(1))
-    }
-}
-
 /// What this node has at the moment: its session, its cluster, its leader service. Shared by the services and the API.
 final class NodeContext: Sendable {
     /// One session with what lives in it.
@@ -73,7 +51,23 @@ final class NodeContext: Sendable {
     var refusals: [StoredBound: Int] { state.withLock { $0.refusals } }
     func refused(at bound: StoredBound) { state.withLock { $0.refusals[bound, default: 0] += 1 } }
 
-    func set(clock: ClockReading) { state.withLock { $0.clock = clock } }
+    /// Takes a new reading of the store's clock; one that took too long tells less than what is known already.
+    func set(clock: ClockReading) {
+        state.withLock { state in
+            if state.clock == nil || clock.trip <= ClockReading.maximumTrip { state.clock = clock }
+        }
+    }
+
+    /// A node's time with the store's wall clock in place of the machine's, which can be wrong and can be set: all
+    /// nodes of a cluster decide and stamp by the same clock. Before the first reading it is the machine's.
+    func clusterTime(_ time: NodeTime) -> NodeTime {
+        var cluster = time
+        cluster.now = { [self] in
+            let clock = state.withLock { $0.clock }
+            return clock?.storeNow ?? time.now()
+        }
+        return cluster
+    }
 }
 
 extension NodeContext: FiringPermission {

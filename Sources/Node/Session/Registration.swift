@@ -13,8 +13,8 @@ struct Registration: Sendable {
     let logger: Logger
 
     /// Registers in one `multi`. A registration that an earlier session of this node left is replaced: the data
-    /// directory's lock says that no other process can own it.
-    func register(resources: ResourceReport) async throws {
+    /// directory's lock says that no other process can own it. Learns the store's clock, before anything is decided by it.
+    func register(resources: ResourceReport, _ context: NodeContext) async throws {
         while true {
             var operations: [StoreOperation] = []
             // The leader removes these when the worker is given up: they come with the registration or not at all.
@@ -37,7 +37,11 @@ struct Registration: Sendable {
                 operations.append(.create(path, data: data, mode: .ephemeral))
             }
             do throws(StoreError) {
+                let sent = time.instant()
                 _ = try await session.multi(operations)
+                if let stat = try await session.exists(layout.resources(worker)) {
+                    context.set(clock: reading(of: stat, sent))
+                }
                 return
             } catch {
                 // The old registration vanished, or this one's reply was lost: look again and put it right.
@@ -47,6 +51,10 @@ struct Registration: Sendable {
                 }
             }
         }
+    }
+
+    private func reading(of stat: ZnodeStat, _ sent: ContinuousClock.Instant) -> ClockReading {
+        ClockReading(stored: WallTime(milliseconds: stat.modifiedMilliseconds), sent: sent, time: time)
     }
 
     /// How often a node writes what it measures while it holds no exclusive attempt.
@@ -63,11 +71,7 @@ struct Registration: Sendable {
             let sent = time.instant()
             let stat = try await session.set(layout.resources(worker), data: RecordCoding.encode(report))
             service.renewLease(session)
-            // Measured by the clock that nobody sets, so that a step on the way counts as what it is.
-            let trip = Int64(sent.duration(to: time.instant()) / .milliseconds(1))
-            let offset = time.now().milliseconds - trip / 2 - stat.modifiedMilliseconds
-            // The answer's way adds to what seems an offset: only what is beyond the round trip counts.
-            context.set(clock: ClockReading(measured: abs(offset) > trip ? offset : 0, time: time))
+            context.set(clock: reading(of: stat, sent))
             if let queue = try await session.exists(layout.jobQueue) {
                 context.set(queueLength: Int(queue.childCount))
             }
