@@ -27,6 +27,7 @@ package struct CommitLane: ~Copyable {
     private let session: any ZnodeSession
     private let layout: ZnodeLayout
     private let worker: WorkerID
+    private let sleep: @Sendable (Duration) async throws -> Void
     private var record: TermRecord
     private var version: Int32
 
@@ -35,13 +36,15 @@ package struct CommitLane: ~Copyable {
         layout: ZnodeLayout,
         record: TermRecord,
         version: Int32,
-        worker: WorkerID
+        worker: WorkerID,
+        sleep: @escaping @Sendable (Duration) async throws -> Void
     ) {
         self.session = session
         self.layout = layout
         self.record = record
         self.version = version
         self.worker = worker
+        self.sleep = sleep
     }
 
     package var term: Int { record.term }
@@ -72,7 +75,7 @@ package struct CommitLane: ~Copyable {
             } catch {
                 if error.isSessionOver { throw .sessionOver }
                 if error.isOutcomeUnknown || error.isRetriable {
-                    guard await session.waitUntilConnected() else { throw .sessionOver }
+                    try await waitToTryAgain(error)
                     continue
                 }
                 guard let failed = error.failedIndex else {
@@ -82,6 +85,14 @@ package struct CommitLane: ~Copyable {
                 return rejection(failed, transactions, error)
             }
         }
+    }
+
+    private func waitToTryAgain(_ error: StoreError) async throws(TermOver) {
+        // What is too busy at this moment is asked again a little later.
+        if error.code == .throttled {
+            do { try await sleep(.milliseconds(50)) } catch { throw .sessionOver }
+        }
+        guard await session.waitUntilConnected() else { throw .sessionOver }
     }
 
     private mutating func applied(_ next: TermRecord, _ stat: ZnodeStat) -> CommitResult {
@@ -102,7 +113,7 @@ package struct CommitLane: ~Copyable {
             } catch {
                 if error.isSessionOver { throw .sessionOver }
                 guard error.isOutcomeUnknown || error.isRetriable else { throw .inconsistent("\(error)") }
-                guard await session.waitUntilConnected() else { throw .sessionOver }
+                try await waitToTryAgain(error)
                 continue
             }
             let found: TermRecord

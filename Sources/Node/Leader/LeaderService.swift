@@ -97,7 +97,8 @@ package final class LeaderService: Sendable {
                         layout: layout,
                         record: record,
                         version: won.termVersion,
-                        worker: worker
+                        worker: worker,
+                        sleep: time.sleep
                     )
                 )
             } catch is CancellationError {
@@ -199,6 +200,9 @@ package final class LeaderService: Sendable {
             do {
                 let seen = try await mirror.incarnation()
                 if let known, known != seen {
+                    // Nothing in an empty mirror refuses what is older. A leader that stood still has lost its session, and
+                    // finds it out here.
+                    _ = try await session.exists(layout.term)
                     logger.warning("The mirror was emptied; all that lives is shown to it again")
                     inbox.post(.projectAgain)
                     try await catalog.showAll(feed)

@@ -49,7 +49,7 @@ package protocol AttemptHost: Sendable {
     func release(_ attempt: AttemptID)
     /// The start was not committed: forget the preparation.
     func discard(_ attempt: AttemptID)
-    /// Asks a running attempt to end: by its own signal and grace, or at once.
+    /// Asks an attempt to end: by its own signal and grace, or at once. One that is prepared ends once it is released.
     func stop(_ attempt: AttemptID, _ mode: KillMode)
     /// The end of an attempt was reported, or is of no interest any more.
     func acknowledge(_ attempt: AttemptID)

@@ -23,6 +23,8 @@ package final class RunnerHost: AttemptHost {
         var action: Assignment.HTTPAction?
         var timeoutMilliseconds: Int64?
         var call: Task<Void, Never>?
+        /// Whether the call was stopped before it began.
+        var isStopped = false
         /// Told as ended, and kept by the runner until that is acknowledged.
         var hasEnded = false
     }
@@ -55,8 +57,15 @@ package final class RunnerHost: AttemptHost {
         for await event in client.events {
             switch event {
             case .connected(let runner, let held):
-                self.runner.withLock { $0 = runner }
-                if isFirst { claimed.yield(held.compactMap { adopt($0) }) } else { compare(held) }
+                let before = self.runner.withLock { known in
+                    defer { known = runner }
+                    return known
+                }
+                if isFirst {
+                    claimed.yield(held.compactMap { adopt($0) })
+                } else {
+                    compare(held, hasDied: before != runner)
+                }
                 isFirst = false
                 for end in held.compactMap(\.end) { take(end) }
             case .process(let event):
@@ -133,10 +142,15 @@ package final class RunnerHost: AttemptHost {
         )
     }
 
-    /// Another runner has taken the place of one that died: what that one ran is gone, and swept away.
-    private func compare(_ held: [HeldProcess]) {
+    /// Another runner has taken the place of one that died: what that one ran is gone, and swept away. Or the connection to
+    /// the same one was lost, and with it what was asked for and not released.
+    private func compare(_ held: [HeldProcess], hasDied: Bool) {
         let known = Set(held.map(\.id))
-        logger.error("The runner died; its attempts died with it")
+        let reason = hasDied ? "the runner died" : "the connection to the runner was lost"
+        logger.error(
+            hasDied ? "The runner died; its attempts died with it" : "The connection to the runner was lost",
+            metadata: [LogKeys.count: "\(held.count)"]
+        )
         let (gone, strangers) = live.withLock { live in
             (
                 live.filter { $0.value.action == nil && !known.contains($0.key) },
@@ -150,7 +164,7 @@ package final class RunnerHost: AttemptHost {
                     outcome: live.isReleased ? .lost : .refused,
                     startedAt: live.startedAt,
                     endedAt: SystemClock.now(),
-                    reason: "the runner died"
+                    reason: reason
                 )
             }
         }
@@ -210,18 +224,21 @@ package final class RunnerHost: AttemptHost {
         guard let entry, !entry.hasEnded else { return }
         guard let action = entry.action else { return client.release(id) }
         let log = AttemptLog(directory: directory.logDirectory(attempt))
-        live.withLock { $0[id]?.startedAt = SystemClock.now() }
-        // The call's task is owned by `live`, which ends it; nothing of it outlives its entry there.
-        let call = Task {
-            await self.callWithinLease(
-                action,
-                id: id,
-                timeout: entry.timeoutMilliseconds,
-                log: log,
-                isExclusive: entry.isExclusive
-            )
+        live.withLock { live in
+            live[id]?.startedAt = SystemClock.now()
+            // The call's task is owned by `live`, which ends it; nothing of it outlives its entry there.
+            let call = Task {
+                await self.callWithinLease(
+                    action,
+                    id: id,
+                    timeout: entry.timeoutMilliseconds,
+                    log: log,
+                    isExclusive: entry.isExclusive
+                )
+            }
+            live[id]?.call = call
+            if live[id]?.isStopped != false { call.cancel() }
         }
-        live.withLock { $0[id]?.call = call }
     }
 
     package func discard(_ attempt: AttemptID) {
@@ -231,12 +248,12 @@ package final class RunnerHost: AttemptHost {
 
     package func stop(_ attempt: AttemptID, _ mode: KillMode) {
         let id = attempt.znodeName
-        guard let entry = live.withLock({ $0[id] }) else { return }
-        if let call = entry.call {
-            call.cancel()
-        } else {
-            client.stop(id, kills: mode == .kill)
+        let entry = live.withLock { live in
+            live[id]?.isStopped = true
+            return live[id]
         }
+        guard let entry else { return }
+        if entry.action == nil { client.stop(id, kills: mode == .kill) } else { entry.call?.cancel() }
     }
 
     package func acknowledge(_ attempt: AttemptID) {

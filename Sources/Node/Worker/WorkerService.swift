@@ -140,16 +140,19 @@ package final class WorkerService: Sendable {
 
     private func perform(_ decide: (inout WorkerCore) -> [WorkerCore.Command]) {
         let (commands, desk) = work.withLock { work in (decide(&work.core), work.desk) }
-        guard let desk else { return }  // the first list of the next session decides again
-        for command in commands { desk.commands.yield(command) }
+        carryOut(commands, desk)
     }
 
-    private func carryOut(_ command: WorkerCore.Command, _ desk: Desk) async {
+    /// What is for the host is done at once, so that it is not lost with a session. Of the rest the first list of the next
+    /// session decides again.
+    private func carryOut(_ commands: [WorkerCore.Command], _ desk: Desk?) {
+        for command in commands {
+            if command.isLocal { carryOutLocally(command) } else { desk?.commands.yield(command) }
+        }
+    }
+
+    private func carryOutLocally(_ command: WorkerCore.Command) {
         switch command {
-        case .read(let attempt): await read(attempt, desk)
-        case .readKill(let attempt): await readKill(attempt, desk)
-        case .start(let attempt): await start(attempt, desk)
-        case .finish(let attempt, let end): await finish(attempt, end, desk)
         case .stop(let attempt, let mode): host.stop(attempt, mode)
         case .abandon(let attempt):
             logger.warning(
@@ -157,10 +160,22 @@ package final class WorkerService: Sendable {
                 metadata: [LogKeys.attempt: "\(attempt)"]
             )
             host.stop(attempt, .kill)
+        case .acknowledge(let attempt):
+            work.withLock { _ = $0.exclusive.remove(attempt) }
+            host.acknowledge(attempt)
+        case .read, .readKill, .start, .finish, .reportLate, .deleteKill: break
+        }
+    }
+
+    private func carryOut(_ command: WorkerCore.Command, _ desk: Desk) async {
+        switch command {
+        case .stop, .abandon, .acknowledge: break
+        case .read(let attempt): await read(attempt, desk)
+        case .readKill(let attempt): await readKill(attempt, desk)
+        case .start(let attempt): await start(attempt, desk)
+        case .finish(let attempt, let end): await finish(attempt, end, desk)
         case .reportLate(let attempt, let end, let isCertain):
             await reportLate(attempt, end, isCertain: isCertain, desk)
-        case .acknowledge(let attempt):
-            acknowledge(attempt)
         case .deleteKill(let attempt):
             await retrying(desk) { () throws(StoreError) in
                 do throws(StoreError) {
@@ -172,11 +187,6 @@ package final class WorkerService: Sendable {
         }
     }
 
-    private func acknowledge(_ attempt: AttemptID) {
-        work.withLock { _ = $0.exclusive.remove(attempt) }
-        host.acknowledge(attempt)
-    }
-
     /// Does something again after a broken connection, as long as the session lives.
     private func retrying(_ desk: Desk, _ body: () async throws(StoreError) -> Void) async {
         while !Task.isCancelled {
@@ -184,7 +194,7 @@ package final class WorkerService: Sendable {
                 try await body()
                 return
             } catch {
-                guard error.isRetriable || error.isOutcomeUnknown, await desk.session.waitUntilConnected()
+                guard error.isRetriable || error.isOutcomeUnknown, await mayTryAgain(error, desk)
                 else {
                     if !error.isSessionOver {
                         logger.error("A request failed", metadata: [LogKeys.error: "\(error)"])
@@ -193,6 +203,13 @@ package final class WorkerService: Sendable {
                 }
             }
         }
+    }
+
+    /// Waits until the request may be sent again. Returns false when the session is over.
+    private func mayTryAgain(_ error: StoreError, _ desk: Desk) async -> Bool {
+        // What is too busy at this moment is asked again a little later.
+        if error.code == .throttled { guard await time.pause(.milliseconds(50)) else { return false } }
+        return await desk.session.waitUntilConnected()
     }
 
     private func read(_ attempt: AttemptID, _ desk: Desk) async {
@@ -294,7 +311,7 @@ package final class WorkerService: Sendable {
             // The start was a write that was answered.
             renewLease(desk.session)
             host.release(attempt)
-            for command in commands { desk.commands.yield(command) }
+            carryOut(commands, desk)
         case .startedByAnother:
             discard(attempt)
             perform {
@@ -350,7 +367,7 @@ package final class WorkerService: Sendable {
                     // Mine, by a commit whose reply was lost, or an earlier incarnation's.
                     return await startedBy(path, desk)
                 case _ where error.isRetriable || error.isOutcomeUnknown:
-                    guard await desk.session.waitUntilConnected() else { return .gone }
+                    guard await mayTryAgain(error, desk) else { return .gone }
                 default:
                     logger.error(
                         "A start could not be committed",
@@ -369,7 +386,7 @@ package final class WorkerService: Sendable {
                 let record = try RecordCoding.decode(StartRecord.self, from: znode.data, path: path)
                 return record.incarnation == incarnation ? .started : .startedByAnother
             } catch let error as StoreError {
-                guard error.isRetriable || error.isOutcomeUnknown, await desk.session.waitUntilConnected()
+                guard error.isRetriable || error.isOutcomeUnknown, await mayTryAgain(error, desk)
                 else {
                     return .gone
                 }
@@ -386,6 +403,7 @@ package final class WorkerService: Sendable {
         let status = layout.status(bucket: ZnodeLayout.bucket(of: worker)).child(report.name)
         let path = layout.assignment(attempt, worker)
         var operations: [StoreOperation] = [.delete(path), .create(status, data: report.data)]
+        var isShortened = false
         while true {
             do throws(StoreError) {
                 _ = try await desk.lane.commit(operations)
@@ -394,7 +412,7 @@ package final class WorkerService: Sendable {
                 if error.isRetriable || error.isOutcomeUnknown {
                     if error.isOutcomeUnknown { work.withLock { $0.core.finishUnknown(attempt) } }
                     // Still to be finished if the session ends: the next one asks again.
-                    guard await desk.session.waitUntilConnected() else { return }
+                    guard await mayTryAgain(error, desk) else { return }
                     continue
                 }
                 if error.isSessionOver { return }
@@ -402,7 +420,8 @@ package final class WorkerService: Sendable {
                     perform { $0.finishRefused(attempt) }
                     return
                 }
-                if error.code == .tooLarge {
+                if error.code == .tooLarge, !isShortened {
+                    isShortened = true
                     var smaller = end
                     smaller.outputs = [:]
                     smaller.reason = "E3006 the report was too large"

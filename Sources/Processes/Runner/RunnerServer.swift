@@ -218,6 +218,8 @@ package final class RunnerServer: @unchecked Sendable {
             try supervisor?.prepare(request)
             prepared[request.id] = (request.context, request.stopPolicy)
         } catch {
+            // What is held under this id already stays as it is.
+            guard held[request.id] == nil else { return }
             held[request.id] = HeldProcess(id: request.id, context: request.context)
             refuse(request.id, error)
         }

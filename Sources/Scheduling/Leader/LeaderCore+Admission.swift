@@ -35,6 +35,7 @@ extension LeaderCore {
                 if outcomes.record.end(at: entry.run.logicalTime) != .succeeded {
                     queueOrder.remove(queueItem(entry))
                     parked[upstream.job, default: []].append(entry.run)
+                    parkedUnder[definition.name, default: []].insert(upstream.job)
                     return
                 }
             }
@@ -61,6 +62,18 @@ extension LeaderCore {
             return
         }
         admit(entry, known, params, &planning)
+    }
+
+    /// Considers the entries of a job again that wait for others: it may come after other jobs now, or be gone.
+    mutating func unpark(_ name: JobName) {
+        for upstream in parkedUnder.removeValue(forKey: name) ?? [] {
+            var waiting = parked[upstream] ?? []
+            for id in waiting where id.job == name {
+                if let entry = queue[id] { queueOrder.insert(queueItem(entry)) }
+            }
+            waiting.removeAll { $0.job == name }
+            parked[upstream] = waiting.isEmpty ? nil : waiting
+        }
     }
 
     private mutating func admit(
@@ -156,8 +169,11 @@ extension LeaderCore {
     private mutating func outcomeOperations(_ entry: QueueEntry, _ state: RunState) -> [LeaderOperation]? {
         let name = entry.run.job
         guard entry.run.suffix.isEmpty else { return [] }
-        guard let known = knownJob(name) else { return missingJobs.contains(name) ? [] : nil }
-        guard !(known.job.definition.after ?? []).isEmpty else { return [] }
+        // Of a job that is gone as well: a namesake may come after the same one.
+        if entry.cause != .dependency {
+            guard let known = knownJob(name) else { return missingJobs.contains(name) ? [] : nil }
+            guard !(known.job.definition.after ?? []).isEmpty else { return [] }
+        }
         guard var own = knownOutcomes(name) else { return nil }
         own.record.record(state, at: entry.run.logicalTime)
         let operation = LeaderOperation.setOutcomes(name, own.record, exists: own.exists)

@@ -106,6 +106,7 @@ extension LeaderCore {
         )
         jobs[name] = nil
         missingJobs.insert(name)
+        unpark(name)
         graph.set(name, after: [])
         return Verdict(isAccepted: true, message: "\(name) is deleted")
     }
@@ -154,6 +155,7 @@ extension LeaderCore {
         )
         // The new version is read again when it is needed: with its zone.
         jobs[name] = nil
+        unpark(name)
         graph.set(name, after: upstreams)
         return Verdict(isAccepted: true, message: "\(name) is at version \(version)")
     }

@@ -125,6 +125,8 @@ package struct LeaderCore: Sendable {
     var held: TreeDictionary<WorkerID, TreeSet<HeldUnit>> = [:]
     /// Queue entries that wait for these jobs to succeed.
     var parked: TreeDictionary<JobName, [RunID]> = [:]
+    /// Under which jobs entries of a job are parked, and may be no more.
+    var parkedUnder: TreeDictionary<JobName, Set<JobName>> = [:]
     var jobs: TreeDictionary<JobName, KnownJob> = [:]
     var missingJobs: TreeSet<JobName> = []
     var outcomes: TreeDictionary<JobName, KnownOutcomes> = [:]
@@ -309,6 +311,7 @@ package struct LeaderCore: Sendable {
     /// The answer to `LeaderLookup.job`; `nil` when there is no such job.
     package mutating func jobRead(_ name: JobName, _ job: KnownJob?) {
         jobs[name] = job
+        unpark(name)
         if job == nil {
             // What is forgotten here is read again when it is asked for.
             if missingJobs.count >= Self.missingJobsLimit { missingJobs = [] }
@@ -322,6 +325,7 @@ package struct LeaderCore: Sendable {
     package mutating func jobChanged(_ name: JobName) {
         jobs[name] = nil
         missingJobs.remove(name)
+        unpark(name)
     }
 
     package mutating func outcomesRead(_ name: JobName, _ record: OutcomeRecord?) {

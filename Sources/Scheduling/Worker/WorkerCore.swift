@@ -76,6 +76,14 @@ package struct WorkerCore: Sendable {
         case acknowledge(AttemptID)
         /// Delete a kill request whose attempt is not held.
         case deleteKill(AttemptID)
+
+        /// Whether it is for the host alone, and so needs no session.
+        package var isLocal: Bool {
+            switch self {
+            case .stop, .abandon, .acknowledge: true
+            case .read, .readKill, .start, .finish, .reportLate, .deleteKill: false
+            }
+        }
     }
 
     private var held: [AttemptID: Held] = [:]

@@ -113,6 +113,7 @@ final class Judge: @unchecked Sendable {
         var touched: Set<String> = []
         var taken: Set<AttemptID> = []
         var ended: [ReportName] = []
+        var filled: Set<WorkerID> = []
         let marksBefore = marks
         for (kind, path, znode) in changes {
             switch path {
@@ -128,6 +129,7 @@ final class Judge: @unchecked Sendable {
             case .run(let name): runChanged(name, kind, data[znode], znode)
             case .assignment(let worker, let attempt):
                 if kind == .deleted { taken.insert(attempt) }
+                if kind == .created { filled.insert(worker) }
                 assignmentChanged(worker, attempt, kind, data[znode], znode, transaction)
             case .report(let name):
                 if kind == .created, let report = ReportName(name), report.isEnd { ended.append(report) }
@@ -137,6 +139,7 @@ final class Judge: @unchecked Sendable {
         }
         for report in ended { finished(report, isTaken: taken.contains(report.attempt)) }
         for job in touched.sorted() { judgeName(job) }
+        for worker in filled.sorted() { judgeSlots(worker) }
         for (name, mark) in marks where marksBefore[name] != mark {
             judgeMark(name, from: marksBefore[name] ?? .max, through: mark)
         }
@@ -370,9 +373,6 @@ final class Judge: @unchecked Sendable {
                 isExclusive: decode(Assignment.self, data, znode)?.isExclusive ?? false
             )
             assigned[worker, default: 0] += 1
-            if let slots = registrations[worker]?.slots, let count = assigned[worker], count > slots {
-                violate(.places, "\(worker) with \(slots) slots has \(count) attempts")
-            }
         case .dataChanged:
             placed[attempt]?.isStarted = true
             if owners[worker] != transaction.session {
@@ -393,6 +393,14 @@ final class Judge: @unchecked Sendable {
     private func isLeaders(_ transaction: CommittedTransaction) -> Bool {
         if case .term? = transaction.operations.first.map({ StorePath($0.path) }) { return true }
         return false
+    }
+
+    /// After the whole transaction: it may take one attempt back and place another.
+    private func judgeSlots(_ worker: WorkerID) {
+        guard let slots = registrations[worker]?.slots, let count = assigned[worker], count > slots else {
+            return
+        }
+        violate(.places, "\(worker) with \(slots) slots has \(count) attempts")
     }
 
     private func judgePlacement(_ attempt: AttemptID, _ worker: WorkerID) {

@@ -186,4 +186,44 @@ extension LeaderDependentsTests {
         cluster.runAll()
         #expect(cluster.store.finalRuns.count == 3 && cluster.store.violations.isEmpty)
     }
+    /// What waits for another job is looked at again when its own job changes.
+    @Test(arguments: [true, false]) func entryThatWaitsGoesWithItsJob(isDeleted: Bool) {
+        var cluster = cluster(["a": []])
+        let scheduled = Jobs.single("b") {
+            $0.schedule = [TriggerDefinition(every: .init(milliseconds: 60_000))]
+        }
+        var waiting = scheduled
+        waiting.after = [Upstream(job: Jobs.name("a"))]
+        cluster.define(waiting)
+        cluster.enqueue(Jobs.name("b"), at: time)
+        cluster.settle()
+        #expect(cluster.store.queue.count == 1)
+        cluster.command(
+            isDeleted
+                ? .deleteJob(Jobs.name("b"), ifVersion: nil) : .replaceJob(scheduled, ifVersion: nil)
+        )
+        cluster.runAll()
+        #expect(cluster.store.queue.isEmpty && cluster.store.violations.isEmpty)
+        #expect(states(cluster) == ["b": isDeleted ? .skipped : .succeeded])
+    }
+
+    /// A job of the name of a deleted one is not run again for a time that the deleted one was queued for.
+    @Test func namesakeIsNotQueuedForTheSameTime() {
+        var cluster = cluster(["a": [], "b": ["a"]])
+        let definition = Jobs.single("b") { $0.after = [Upstream(job: Jobs.name("a"))] }
+        cluster.enqueue(Jobs.name("a"), at: time)
+        cluster.settle()
+        cluster.end(cluster.live()[0])
+        cluster.deliver()
+        for _ in 0..<20 where cluster.store.queue.isEmpty { cluster.step() }
+        cluster.command(.deleteJob(Jobs.name("b"), ifVersion: nil))
+        cluster.runAll()
+        #expect(states(cluster) == ["a": .succeeded, "b": .skipped])
+        cluster.define(definition)
+        cluster.core.jobChanged(Jobs.name("b"))
+        cluster.enqueue(Jobs.name("a"), at: time, cause: .retry, suffix: "r1")
+        cluster.runAll()
+        #expect(cluster.store.finalRuns.count == 3 && states(cluster)["b"] == .skipped)
+        #expect(cluster.store.violations.isEmpty)
+    }
 }

@@ -1,0 +1,83 @@
+import Coordination
+import Node
+import Scheduling
+import Synchronization
+import Testing
+import ZnodeStore
+
+@Suite(.timeLimit(.minutes(1))) struct WorkerServiceTests {
+    /// A host that runs nothing and remembers what it is asked for.
+    private final class Host: AttemptHost {
+        let asked = Mutex<[String]>([])
+        let events = AsyncStream<HostEvent> { $0.finish() }
+        let liveAttempts: [AttemptID] = []
+        let identity = "host"
+
+        func run() async throws {}
+        func claim() async throws -> [HeldAttempt] { [] }
+        func prepare(_ attempt: AttemptID, _ assignment: Assignment, token: Int64, worker: WorkerID) {}
+        func release(_ attempt: AttemptID) {}
+        func discard(_ attempt: AttemptID) {}
+        func stop(_ attempt: AttemptID, _ mode: KillMode) {
+            asked.withLock { $0.append("\(mode) \(attempt.task)") }
+        }
+        func acknowledge(_ attempt: AttemptID) { asked.withLock { $0.append("acknowledge \(attempt.task)") } }
+        func renewLease(until deadline: ContinuousClock.Instant, warning: Duration) {}
+        func outlivesWorker(_ attempt: AttemptID) -> Bool { true }
+        func close(endsAttempts: Bool) async {}
+    }
+
+    private let worker = WorkerID(number: 1)
+    private let host = Host()
+
+    private func attempt(_ task: String) throws -> AttemptID {
+        AttemptID(
+            run: try #require(RunID("j@20270101T000000Z")),
+            task: try TaskID(task),
+            partition: 0,
+            number: 1
+        )
+    }
+
+    private func service(_ bench: Bench) -> WorkerService {
+        WorkerService(
+            worker: worker,
+            incarnation: "i",
+            layout: bench.layout,
+            host: host,
+            time: bench.clock.time,
+            logger: bench.logger
+        )
+    }
+
+    private var asked: [String] { host.asked.withLock { $0.sorted() } }
+
+    /// Else the host would hold what ended between two sessions for ever.
+    @Test func hostIsAnsweredBetweenSessions() async throws {
+        let service = service(try await Bench())
+        service.ended(try attempt("t"), AttemptEnd(outcome: .succeeded, endedAt: WallTime(milliseconds: 0)))
+        #expect(asked == ["acknowledge t"])
+    }
+
+    /// One was taken over while the worker had no session, the other one is to be killed.
+    @Test func firstListOfASessionStopsWhatIsToBeStopped() async throws {
+        let bench = try await Bench()
+        let service = service(bench)
+        let (gone, killed) = (try attempt("gone"), try attempt("killed"))
+        service.claim(
+            [gone, killed].map {
+                HeldAttempt(attempt: $0, startedAt: nil, isExclusive: false, hasEnded: false)
+            }
+        )
+        _ = try await bench.other.create(bench.layout.assign(worker))
+        _ = try await bench.other.create(bench.layout.assignment(killed, worker))
+        _ = try await bench.other.create(
+            bench.layout.kill(killed, worker),
+            data: RecordCoding.encode(KillMode.cancel)
+        )
+        try await bench.with({ try await service.serve(in: bench.session) }) {
+            try await bench.eventually("both are stopped") { asked.count == 2 }
+        }
+        #expect(asked == ["cancel killed", "kill gone"])
+    }
+}
