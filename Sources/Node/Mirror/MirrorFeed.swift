@@ -16,6 +16,8 @@ package final class MirrorFeed: Sendable {
     package static let jobLimit = 10_000
     /// How long a final record stays in the outbox after the mirror took it: Redis syncs its file every second.
     private static let settleTime: Duration = .seconds(3)
+    /// How much later than its answer, or the loss of that, a write may still be taken.
+    private static let lateness: Duration = .seconds(5)
 
     /// A commit's final records, and the size of its outbox entry.
     package struct Final: Sendable {
@@ -60,6 +62,10 @@ package final class MirrorFeed: Sendable {
         var jobs = 0
         var refusedJobs = 0
         var hasLeftOutJobs = false
+        /// What is known of jobs of which a write was not answered. It may be taken late, and jobs that were seen between
+        /// the same two commits have no order in the mirror: these are shown once more.
+        var uncertainJobs: [JobName: (version: MirrorVersion, record: MirrorRecord)] = [:]
+        var uncertainSince: ContinuousClock.Instant?
         var outboxBytes = 0
         var settled: [Settled] = []
         var error: String?
@@ -73,6 +79,9 @@ package final class MirrorFeed: Sendable {
         /// since nothing would say it again.
         mutating func keep(_ record: MirrorRecord, _ version: MirrorVersion, jobLimit: Int) {
             let subject = MirrorFeed.subject(record)
+            if case .job(let name) = subject, uncertainJobs[name] != nil {
+                uncertainJobs[name] = (version, record)
+            }
             if case .job = subject, live[subject] == nil {
                 if case .job = record, jobs >= jobLimit {
                     refusedJobs += 1
@@ -82,6 +91,34 @@ package final class MirrorFeed: Sendable {
                 jobs += 1
             }
             live[subject] = (version, record)
+        }
+
+        mutating func doubt(
+            _ batches: some Sequence<MirrorBatch>,
+            now: ContinuousClock.Instant,
+            jobLimit: Int
+        ) {
+            for batch in batches {
+                for record in batch.records {
+                    guard case .job(let name) = MirrorFeed.subject(record) else { continue }
+                    guard uncertainJobs.count < jobLimit else {
+                        hasLeftOutJobs = true
+                        return
+                    }
+                    uncertainJobs[name] = live[.job(name)] ?? (batch.version, record)
+                    uncertainSince = now
+                }
+            }
+        }
+
+        /// Shows jobs again when no earlier write of theirs can come any more.
+        mutating func showUncertain(before limit: ContinuousClock.Instant, jobLimit: Int) {
+            guard let since = uncertainSince, since < limit else { return }
+            let jobs = uncertainJobs
+            (uncertainJobs, uncertainSince) = ([:], nil)
+            for (name, known) in jobs where live[.job(name)] == nil {
+                keep(known.record, known.version, jobLimit: jobLimit)
+            }
         }
     }
 
@@ -145,7 +182,10 @@ package final class MirrorFeed: Sendable {
 
     package func add(final: Final) {
         pending.withLock { pending in
-            for record in final.batch.records { pending.remove(Self.subject(record)) }
+            for record in final.batch.records {
+                pending.remove(Self.subject(record))
+                if case .job(let name) = Self.subject(record) { pending.uncertainJobs[name] = nil }
+            }
             pending.outboxBytes += final.bytes
             pending.finals.append(final)
         }
@@ -183,7 +223,20 @@ package final class MirrorFeed: Sendable {
     package var hasSettled: Bool { pending.withLock { !$0.settled.isEmpty } }
 
     /// Writes until the task is cancelled. `onRecovered` is called when the mirror takes writes again after an error.
-    package func run(onRecovered: @Sendable () -> Void) async {
+    package func run(onRecovered: @escaping @Sendable () -> Void) async {
+        await withDiscardingTaskGroup { group in
+            group.addTask {
+                while await self.time.pause(Self.lateness) {
+                    let isUncertain = self.pending.withLock { $0.uncertainSince != nil }
+                    if isUncertain { self.signalContinuation.yield() }
+                }
+            }
+            await self.write(onRecovered: onRecovered)
+            group.cancelAll()
+        }
+    }
+
+    private func write(onRecovered: @Sendable () -> Void) async {
         var backoff: Duration = .milliseconds(200)
         for await _ in signal {
             while let (batches, count) = take() {
@@ -214,6 +267,11 @@ package final class MirrorFeed: Sendable {
                                 pending.keep(record, batch.version, jobLimit: self.jobLimit)
                             }
                         }
+                        pending.doubt(
+                            batches.dropFirst(count),
+                            now: self.time.instant(),
+                            jobLimit: self.jobLimit
+                        )
                         return pending.error == nil
                     }
                     if isNew {
@@ -231,7 +289,9 @@ package final class MirrorFeed: Sendable {
 
     /// The next batches: finals first, which stay queued until they are written, then what is live.
     private func take() -> (batches: [MirrorBatch], finals: Int)? {
-        pending.withLock { pending in
+        let limit = time.instant() - Self.lateness
+        return pending.withLock { pending in
+            pending.showUncertain(before: limit, jobLimit: jobLimit)
             let finals = pending.finals.prefix(64).map(\.batch)
             var byVersion: [MirrorVersion: [MirrorRecord]] = [:]
             if finals.count < 64 {

@@ -54,6 +54,8 @@ final class Judge: @unchecked Sendable {
     // Workers.
     private(set) var registrations: [WorkerID: WorkerRegistration] = [:]
     private var owners: [WorkerID: Int64] = [:]
+    /// Which worker each session has registered.
+    private var nodes: [Int64: WorkerID] = [:]
     private var assigned: [WorkerID: Int] = [:]
 
     // Jobs.
@@ -216,7 +218,10 @@ final class Judge: @unchecked Sendable {
             owners[id] = nil
             return
         }
-        if kind == .created { owners[id] = transaction.session }
+        if kind == .created {
+            owners[id] = transaction.session
+            nodes[transaction.session] = id
+        }
         if let data {
             do {
                 registrations[id] = try CanonicalJSON.decode(WorkerRegistration.self, from: data)
@@ -375,7 +380,8 @@ final class Judge: @unchecked Sendable {
             assigned[worker, default: 0] += 1
         case .dataChanged:
             placed[attempt]?.isStarted = true
-            if owners[worker] != transaction.session {
+            // A write of an earlier session of the same node may come late.
+            if nodes[transaction.session] != worker {
                 violate(.start, "s\(transaction.session) starts \(attempt.znodeName), which is \(worker)'s")
             }
         case .deleted:
