@@ -39,6 +39,33 @@ extension ClusterSuite {
             }
         }
 
+        /// Whoever knows a definition by name and version, an owner of its timers above all, must not take a new one for it.
+        @Test(.timeLimit(.minutes(1))) func noVersionOfANameIsGivenTwice() async throws {
+            let (_, nodes) = try await TestCluster.shared()
+            let file = { (text: String) in
+                "{version: 1, name: again, tasks: [{id: t, run: echo \(text)}]}"
+            }
+            var versions: [Int] = []
+            for life in 0..<3 {
+                let api = nodes[life % nodes.count].api
+                versions.append(try await api.addJob(file("a\(life)"))["version"].int)
+                let edited = try await api.send(
+                    "PUT",
+                    "/v1/jobs/again",
+                    body: file("b\(life)"),
+                    type: "application/yaml"
+                )
+                versions.append(edited.json["version"].int)
+                let run = try await api.run("again")
+                #expect(try await api.ended(run)["job_version"].int == versions.last)
+                #expect(
+                    try await api.send("GET", "/v1/runs/\(run)/tasks/t/attempts/1/log").text == "b\(life)\n"
+                )
+                #expect(try await api.send("DELETE", "/v1/jobs/again").status == 204)
+            }
+            #expect(versions == [1, 2, 3, 4, 5, 6])
+        }
+
         @Test(.timeLimit(.minutes(1))) func threeHundredJobsAreBalanced() async throws {
             try await TestCluster.with { cluster, nodes in
                 let api = nodes[0].api

@@ -46,11 +46,10 @@ extension NodeOperations {
         let fired = try await firedRecord(session, name)
         var version = 1
         if fired != nil {
-            // A name used again: a version that live runs of the old job still need is not given twice.
-            let pinned = try await session.children(layout.pinned)
-                .compactMap { ZnodeLayout.parseVersionedName($0) }
-                .filter { $0.0 == name }
-            version = (pinned.map(\.1).max() ?? 0) + 1
+            // A name used again. Read in this order: a job that is gone now has left its version, and one that comes later
+            // changes the tombstone that was read before.
+            if let taken = try await ownOrTaken(name, current, creationID) { return taken }
+            version = (try await deletedVersion(session, name) ?? 0) + 1
         }
         let stored = StoredJob(version: version, createdAt: now, storedAt: now, definition: definition)
         // Without a schedule nothing is dealt with by one: the mark stays where a namesake's schedule left it.
@@ -84,15 +83,7 @@ extension NodeOperations {
         } catch {
             if error.isOutcomeUnknown || error.code == .nodeExists {
                 guard await session.waitUntilConnected() else { throw error }
-                if let known = try await current.jobs.job(name) {
-                    if known.creationID == creationID { return known.view }  // mine: the reply was lost
-                    throw OperationError(
-                        .conflict,
-                        code: "E2004",
-                        "the name \(name) is taken",
-                        hint: "change the job with PUT, or choose another name"
-                    )
-                }
+                if let mine = try await ownOrTaken(name, current, creationID) { return mine }
                 if error.isOutcomeUnknown || error.path == layout.fired(name) { return nil }
                 throw error
             }
@@ -109,6 +100,32 @@ extension NodeOperations {
             default:
                 throw error
             }
+        }
+    }
+
+    /// The job of this name where this request has made it, and its reply was lost; `nil` where there is none.
+    private func ownOrTaken(
+        _ name: JobName,
+        _ current: NodeContext.Current,
+        _ creationID: String
+    ) async throws -> JobView? {
+        guard let known = try await current.jobs.job(name) else { return nil }
+        if known.creationID == creationID { return known.view }
+        throw OperationError(
+            .conflict,
+            code: "E2004",
+            "the name \(name) is taken",
+            hint: "change the job with PUT, or choose another name"
+        )
+    }
+
+    private func deletedVersion(_ session: any ZnodeSession, _ name: JobName) async throws -> Int? {
+        do {
+            let path = layout.outcomes(name)
+            let data = try await session.get(path).data
+            return try RecordCoding.decode(OutcomeRecord.self, from: data, path: path).deletedVersion
+        } catch let error as StoreError where error.code == .noNode {
+            return nil
         }
     }
 

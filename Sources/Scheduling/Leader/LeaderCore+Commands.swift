@@ -98,12 +98,16 @@ extension LeaderCore {
                     + "\(list)\(dependents.count > 5 ? ", …" : "")"
             )
         }
+        guard var own = knownOutcomes(name) else { return nil }
+        own.record.deletedVersion = known.job.version
         planning.others.append(
             LeaderTransaction(
-                operations: [.deleteJob(known)],
+                operations: [.deleteJob(known), .setOutcomes(name, own.record, exists: own.exists)],
                 finalRecords: [.jobDeleted(name)]
             )
         )
+        own.exists = true
+        outcomes[name] = own
         jobs[name] = nil
         missingJobs.insert(name)
         unpark(name)

@@ -315,16 +315,24 @@ package struct FiredRecord: Hashable, Sendable, Codable {
     }
 }
 
-/// How runs of a job ended, for the jobs that come after it: the content of `outcomes/<job>`.
+/// How runs of a job ended, for the jobs that come after it: the content of `outcomes/<job>`. Outlives the job.
 package struct OutcomeRecord: Hashable, Sendable, Codable {
     /// The most logical times kept.
     package static let maximumCount = 256
 
     /// Ends by logical time (seconds since 1970, as text), newest kept.
     package var ends: [String: RunState]
+    /// The version at which a job of this name was deleted last; `nil` where none was. No version of a name is given twice:
+    /// whoever knows a definition by its name and version knows which one it is.
+    package var deletedVersion: Int?
 
     package init(ends: [String: RunState] = [:]) {
         self.ends = ends
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case ends
+        case deletedVersion = "deleted_version"
     }
 
     package func end(at time: UnixTime) -> RunState? { ends[String(time.seconds)] }

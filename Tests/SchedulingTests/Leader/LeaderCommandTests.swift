@@ -134,6 +134,7 @@ private let job = Jobs.name("hello")
             cluster.store.verdicts[down]?.isAccepted == true && cluster.store.verdicts[up]?.isAccepted == true
         )
         #expect(cluster.store.jobs.isEmpty)
+        #expect(cluster.store.outcomes[Jobs.name("down")]?.deletedVersion == 1)
     }
 
     @Test func replacementMustNotCloseACycle() {
