@@ -75,7 +75,7 @@ package struct CommitLane: ~Copyable {
             } catch {
                 if error.isSessionOver { throw .sessionOver }
                 if error.isOutcomeUnknown || error.isRetriable {
-                    try await waitToTryAgain(error)
+                    guard await session.mayTryAgain(after: error, sleep: sleep) else { throw .sessionOver }
                     continue
                 }
                 guard let failed = error.failedIndex else {
@@ -85,14 +85,6 @@ package struct CommitLane: ~Copyable {
                 return rejection(failed, transactions, error)
             }
         }
-    }
-
-    private func waitToTryAgain(_ error: StoreError) async throws(TermOver) {
-        // What is too busy at this moment is asked again a little later.
-        if error.code == .throttled {
-            do { try await sleep(.milliseconds(50)) } catch { throw .sessionOver }
-        }
-        guard await session.waitUntilConnected() else { throw .sessionOver }
     }
 
     private mutating func applied(_ next: TermRecord, _ stat: ZnodeStat) -> CommitResult {
@@ -113,7 +105,7 @@ package struct CommitLane: ~Copyable {
             } catch {
                 if error.isSessionOver { throw .sessionOver }
                 guard error.isOutcomeUnknown || error.isRetriable else { throw .inconsistent("\(error)") }
-                try await waitToTryAgain(error)
+                guard await session.mayTryAgain(after: error, sleep: sleep) else { throw .sessionOver }
                 continue
             }
             let found: TermRecord
@@ -149,5 +141,22 @@ extension ZnodeSession {
             if state.isOver { return false }
         }
         return false
+    }
+
+    /// Waits until a request that failed with a passing or an unknown outcome may be sent again. Returns false when the
+    /// session is over, or the task is cancelled.
+    package func mayTryAgain(
+        after error: StoreError,
+        sleep: @Sendable (Duration) async throws -> Void
+    ) async -> Bool {
+        if error.code == .throttled {
+            // What is too busy at this moment is asked again a little later.
+            do {
+                try await sleep(.milliseconds(50))
+            } catch {
+                return false  // only cancellation ends a sleep early
+            }
+        }
+        return await waitUntilConnected()
     }
 }

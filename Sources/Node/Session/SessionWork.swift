@@ -24,9 +24,7 @@ func keepDoing(
                 "A duty lost contact and begins again",
                 metadata: [LogKeys.step: "\(step)", LogKeys.error: "\(error)"]
             )
-            // What is too busy at this moment is asked again a little later.
-            if error.code == .throttled { guard await time.pause(.milliseconds(50)) else { return } }
-            guard await session.waitUntilConnected() else { return }
+            guard await session.mayTryAgain(after: error, sleep: time.sleep) else { return }
         } catch is CancellationError {
             return
         } catch {

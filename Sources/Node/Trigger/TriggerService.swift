@@ -223,9 +223,7 @@ package final class TriggerService: Sendable {
             } catch {
                 if error.isSessionOver { return }
                 if error.isRetriable || error.isOutcomeUnknown {
-                    // What is too busy at this moment is asked again a little later.
-                    if error.code == .throttled { guard await time.pause(.milliseconds(50)) else { return } }
-                    guard await session.waitUntilConnected() else { return }
+                    guard await session.mayTryAgain(after: error, sleep: time.sleep) else { return }
                     continue
                 }
                 switch (error.code, error.failedIndex) {
@@ -274,9 +272,9 @@ package final class TriggerService: Sendable {
                 timers.withLock { $0.marks[firing.job] = (record, znode.stat.version) }
                 return true
             } catch let error as StoreError {
-                guard error.isRetriable || error.isOutcomeUnknown, await session.waitUntilConnected() else {
-                    return false
-                }
+                guard error.isRetriable || error.isOutcomeUnknown,
+                    await session.mayTryAgain(after: error, sleep: time.sleep)
+                else { return false }
             } catch {
                 logger.error(
                     "The fired mark cannot be read",

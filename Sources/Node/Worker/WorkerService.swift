@@ -194,7 +194,8 @@ package final class WorkerService: Sendable {
                 try await body()
                 return
             } catch {
-                guard error.isRetriable || error.isOutcomeUnknown, await mayTryAgain(error, desk)
+                guard error.isRetriable || error.isOutcomeUnknown,
+                    await desk.session.mayTryAgain(after: error, sleep: time.sleep)
                 else {
                     if !error.isSessionOver {
                         logger.error("A request failed", metadata: [LogKeys.error: "\(error)"])
@@ -203,13 +204,6 @@ package final class WorkerService: Sendable {
                 }
             }
         }
-    }
-
-    /// Waits until the request may be sent again. Returns false when the session is over.
-    private func mayTryAgain(_ error: StoreError, _ desk: Desk) async -> Bool {
-        // What is too busy at this moment is asked again a little later.
-        if error.code == .throttled { guard await time.pause(.milliseconds(50)) else { return false } }
-        return await desk.session.waitUntilConnected()
     }
 
     private func read(_ attempt: AttemptID, _ desk: Desk) async {
@@ -367,7 +361,9 @@ package final class WorkerService: Sendable {
                     // Mine, by a commit whose reply was lost, or an earlier incarnation's.
                     return await startedBy(path, desk)
                 case _ where error.isRetriable || error.isOutcomeUnknown:
-                    guard await mayTryAgain(error, desk) else { return .gone }
+                    guard await desk.session.mayTryAgain(after: error, sleep: time.sleep) else {
+                        return .gone
+                    }
                 default:
                     logger.error(
                         "A start could not be committed",
@@ -386,7 +382,8 @@ package final class WorkerService: Sendable {
                 let record = try RecordCoding.decode(StartRecord.self, from: znode.data, path: path)
                 return record.incarnation == incarnation ? .started : .startedByAnother
             } catch let error as StoreError {
-                guard error.isRetriable || error.isOutcomeUnknown, await mayTryAgain(error, desk)
+                guard error.isRetriable || error.isOutcomeUnknown,
+                    await desk.session.mayTryAgain(after: error, sleep: time.sleep)
                 else {
                     return .gone
                 }
@@ -412,7 +409,7 @@ package final class WorkerService: Sendable {
                 if error.isRetriable || error.isOutcomeUnknown {
                     if error.isOutcomeUnknown { work.withLock { $0.core.finishUnknown(attempt) } }
                     // Still to be finished if the session ends: the next one asks again.
-                    guard await mayTryAgain(error, desk) else { return }
+                    guard await desk.session.mayTryAgain(after: error, sleep: time.sleep) else { return }
                     continue
                 }
                 if error.isSessionOver { return }
