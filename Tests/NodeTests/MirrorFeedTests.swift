@@ -85,6 +85,26 @@ import Testing
         }
     }
 
+    /// A write that was not answered may be taken late, in place of what was seen of the job since.
+    @Test func jobOfAnUnansweredWriteIsShownOnceMore() async throws {
+        let bench = try await Bench()
+        let mirror = ClosedMirror()
+        let feed = MirrorFeed(mirror: mirror, time: bench.clock.time, logger: bench.logger)
+        let version = MirrorVersion(term: 1, commit: 1)
+        let written = { mirror.written.withLock { $0.flatMap(\.records).count } }
+        try await bench.with({ await feed.run(onRecovered: {}) }) {
+            feed.add(live: [try Self.job(0)], version: version)
+            try await bench.eventually("the write fails") { feed.error != nil }
+            mirror.open()
+            try await bench.eventually("it is written") { written() == 1 }
+            bench.clock.forward(milliseconds: 6_000)
+            try await bench.eventually("it is written again") { written() == 2 }
+            feed.add(live: [try Self.job(1)], version: version)
+            try await bench.eventually("the next is written") { written() == 3 }
+        }
+        #expect(written() == 3, "not for ever")
+    }
+
     @Test func jobsBeyondTheBoundAreLeftOutUntilThereIsRoom() async throws {
         let bench = try await Bench()
         let mirror = ClosedMirror()
