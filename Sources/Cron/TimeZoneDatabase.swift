@@ -89,6 +89,7 @@ package final class TimeZoneDatabase: Sendable {
         }
         defer { closedir(stream) }
         while let entry = readdir(stream) {
+            // The entry is valid until the next `readdir`; what is read of it is copied.
             let file = withUnsafePointer(to: &entry.pointee.d_name) { field in
                 // The C library ends the name with a zero within the field.
                 field.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }

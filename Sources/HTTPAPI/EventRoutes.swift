@@ -57,6 +57,7 @@ private struct EventStream: Sendable {
             }
             group.addTask {
                 while true {
+                    // The beat of an idle stream; it ends with the stream's group.
                     try await Task.sleep(for: ServerSentEvent.keepAliveInterval)
                     entry.yield(nil)
                 }

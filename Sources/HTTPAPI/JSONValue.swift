@@ -28,6 +28,7 @@ extension JSONValue: Codable {
             }
             self = .object(object)
         } else if var container = try? decoder.unkeyedContainer() {
+            // `try?`: another kind than the one asked for is no error; the kinds are tried in turn, and the last one throws.
             var array: [JSONValue] = []
             while !container.isAtEnd { array.append(try container.decode(Self.self)) }
             self = .array(array)

@@ -40,6 +40,7 @@ struct ProcessFigures {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return nil }
         defer { close(descriptor) }
+        // `count` is what the kernel has filled, at most the capacity.
         let bytes = [UInt8](unsafeUninitializedCapacity: 4096) { buffer, count in
             count = max(Glibc.read(descriptor, buffer.baseAddress, buffer.count), 0)
         }

@@ -6,6 +6,7 @@ enum StandardError {
         let bytes = Array(text.utf8)
         var written = 0
         while written < bytes.count {
+            // The bytes outlive the call, which keeps no pointer.
             let count = bytes[written...].withUnsafeBytes {
                 Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count)
             }

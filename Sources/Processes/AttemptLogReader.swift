@@ -158,6 +158,7 @@ package struct AttemptLogReader: Sendable {
     private func bytes(_ descriptor: Int32, at offset: Int64, count: Int) throws(ProcessError) -> [UInt8] {
         guard count > 0 else { return [] }
         var failure: Int32 = 0
+        // `filled` counts what `pread` has written, and never passes `count`.
         let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
             while filled < count {
                 let result = pread(

@@ -42,6 +42,7 @@ package enum AttemptLogWatch {
             continuation.yield()
         }
         source.setEventHandler {
+            // The kernel writes within the buffer; nothing of it is looked at.
             withUnsafeTemporaryAllocation(byteCount: 8192, alignment: 8) { buffer in
                 while read(descriptor, buffer.baseAddress, buffer.count) > 0 {}
             }

@@ -111,6 +111,7 @@ struct ControlGroup: Sendable {
         var names: [String] = []
         while let entry = readdir(directory) {
             let isDirectory = entry.pointee.d_type == UInt8(DT_DIR)
+            // The entry is valid until the next `readdir`; the text is a copy.
             let name = withUnsafeBytes(of: &entry.pointee.d_name) {
                 String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
             }

@@ -38,6 +38,7 @@ struct LogTailHeader: Equatable {
             UInt64(ringBytes),
         ]
         values.append(Self.check(values))
+        // The values outlive the call, which keeps no pointer.
         return values.withUnsafeBytes { writeFully(descriptor, $0, at: 0).errno }
     }
 

@@ -148,6 +148,7 @@ struct CStringBlock: Sendable {
                 base.map { ($0 + start).assumingMemoryBound(to: CChar.self) }
             }
             pointers.append(nil)
+            // Never empty: it ends with a `nil`. Block and pointers outlive the call.
             return pointers.withUnsafeBufferPointer { body($0.baseAddress!) }
         }
     }

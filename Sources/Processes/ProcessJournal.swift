@@ -46,6 +46,7 @@ package struct ProcessJournal: Sendable {
         if let controlGroup { lines += "group \(controlGroup)\n" }
         if !lines.isEmpty {
             let line = Array(lines.utf8)
+            // The line outlives the call, which keeps no pointer.
             let failure = line.withUnsafeBytes { writeFully(descriptor, $0, at: 0).errno }
             if failure != 0 {
                 close(descriptor)
@@ -61,6 +62,7 @@ package struct ProcessJournal: Sendable {
         defer { close(descriptor) }
         let line = Array("process \(pid) \(startTicks) \(bootID)\n".utf8)
         let end = lseek(descriptor, 0, SEEK_END)
+        // The line outlives the call, which keeps no pointer.
         return line.withUnsafeBytes { writeFully(descriptor, $0, at: Int64(max(end, 0))).errno }
     }
 
@@ -178,6 +180,7 @@ extension ProcessJournal {
         defer { closedir(directory) }
         var records: [Record] = []
         while let entry = readdir(directory) {
+            // The entry is valid until the next `readdir`; the text is a copy.
             let name = withUnsafeBytes(of: &entry.pointee.d_name) {
                 String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
             }

@@ -226,6 +226,7 @@ func startThread(_ handle: inout pthread_t, _ body: @escaping @Sendable () -> Vo
     sigfillset(&all)
     pthread_sigmask(SIG_SETMASK, &all, &before)
     defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
+    // Retained for the thread, and released by it; or below, where there is none.
     let context = Unmanaged.passRetained(Body(body))
     let failure = pthread_create(
         &handle,

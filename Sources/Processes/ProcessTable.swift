@@ -23,6 +23,7 @@ enum ProcessTable {
         let descriptor = open("/proc/\(pid)/stat", O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return nil }
         defer { close(descriptor) }
+        // Of the buffer only the bytes that were read are looked at, and only in here.
         return withUnsafeTemporaryAllocation(byteCount: 1024, alignment: 1) { buffer in
             let count = read(descriptor, buffer.baseAddress, buffer.count)
             return count > 0 ? parse(pid: pid, UnsafeRawBufferPointer(rebasing: buffer[..<count])) : nil
@@ -61,6 +62,7 @@ enum ProcessTable {
         defer { closedir(directory) }
         var found: [ProcessStatus] = []
         while let entry = readdir(directory) {
+            // The entry is valid until the next `readdir`; a number is taken out of it.
             let pid = withUnsafeBytes(of: &entry.pointee.d_name) { name in
                 var number: pid_t = 0
                 for byte in name.prefix(while: { $0 != 0 }) {
@@ -139,6 +141,7 @@ struct AdoptedOrphans {
     /// kernel cannot tell.
     func pids() -> [pid_t]? {
         guard descriptor >= 0 else { return nil }
+        // Of the buffer only the bytes that were read are looked at, and only in here.
         return withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 1) { buffer -> [pid_t]? in
             var pids: [pid_t] = []
             var offset: off_t = 0

@@ -44,6 +44,7 @@ func readSmallFile(_ path: String, limit: Int = 65_536) -> [UInt8]? {
         let size = min(4096, limit - content.count)
         let before = content.count
         content.append(contentsOf: repeatElement(0, count: size))
+        // `size` bytes were appended above: `read` stays within them.
         let count = content.withUnsafeMutableBytes { read(descriptor, $0.baseAddress! + before, size) }
         content.removeLast(size - max(count, 0))
         if count < 0 { return nil }

@@ -96,6 +96,7 @@ final class HiredisContext {
             }
             if let raw {
                 defer { freeReplyObject(raw) }
+                // hiredis hands out replies of its own, of this type; freed above, after the copy.
                 let value = Self.value(of: raw.assumingMemoryBound(to: redisReply.self).pointee)
                 if case .error(let text) = value { return .failure(.fromReply(text, server: server)) }
                 return .success(value)

@@ -100,6 +100,7 @@ package struct RedisStreamTail: AsyncSequence, Sendable {
                     )
                     let pause = Swift.max(await reader.remainingBackoff, configuration.firstBackoff)
                     do {
+                        // The backoff between two tries, not a wait for anything.
                         try await Task.sleep(for: pause)
                     } catch {
                         return nil  // Cancelled: the end of the iteration, not an error.

@@ -126,6 +126,7 @@ enum Deadline {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await body() }
             group.addTask {
+                // The time limit itself; cancelled with the group once the body is done.
                 try await Task.sleep(for: duration)
                 throw ClientError(.timedOut, "not done within \(text)", hint: "what was started goes on")
             }

@@ -13,6 +13,7 @@ func sessionChanged(
     _ context: UnsafeMutableRawPointer?
 ) {
     guard type == ZOO_SESSION_EVENT, let handle, let context else { return }
+    // The handle's context, which `makeHandle` retained until the handle is closed.
     let session = Unmanaged<ZooKeeperSession>.fromOpaque(context).takeUnretainedValue()
     session.connectionChanged(to: state, on: handle)
 }
@@ -35,6 +36,7 @@ func nodeChanged(
     default: return
     }
     guard let raw = zoo_get_context(handle) else { return }
+    // The handle's context, which `makeHandle` retained until the handle is closed.
     let session = Unmanaged<ZooKeeperSession>.fromOpaque(raw).takeUnretainedValue()
     session.watchFired(kind, path: String(cString: path), event)
 }

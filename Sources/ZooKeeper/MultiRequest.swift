@@ -46,6 +46,7 @@ final class MultiRequest: PendingRequest, @unchecked Sendable {
             calls,
             results,
             multiCompleted,
+            // The session's registry owns it until C calls back or the handle is closed.
             UnsafeRawPointer(Unmanaged.passUnretained(self).toOpaque())
         )
     }
@@ -113,6 +114,7 @@ final class MultiRequest: PendingRequest, @unchecked Sendable {
         }
         func placeData(_ data: [UInt8]) -> UnsafeMutablePointer<CChar> {
             let start = free
+            // The block was made as large as all that is placed in it.
             data.withUnsafeBytes { UnsafeMutableRawPointer(start).copyMemory(from: $0) }
             free += data.count
             return start

@@ -51,6 +51,7 @@ final class Completion<Value: Sendable>: PendingRequest {
     }
 
     func send(on handle: OpaquePointer) -> Int32 {
+        // The session's registry owns it until C calls back or the handle is closed.
         call(handle, UnsafeRawPointer(Unmanaged.passUnretained(self).toOpaque()))
     }
 

@@ -187,6 +187,7 @@ private func withCBytes(
     _ body: (_ path: UnsafePointer<CChar>, _ bytes: UnsafePointer<CChar>?, _ length: Int32) -> Int32
 ) -> Int32 {
     path.description.withCString { path in
+        // The client copies path and data before the call returns.
         data.withUnsafeBytes { bytes in
             // An empty array has no address, and no address means null data, which is not empty data.
             guard let start = bytes.baseAddress else { return body(path, path, 0) }

@@ -45,6 +45,7 @@ extension ZooKeeperSession {
             case .connected, .lost, .expired, .closed: return
             }
             if let client {
+                // A copy of a field of fixed size.
                 let password = withUnsafeBytes(of: client.passwd) { [UInt8]($0) }
                 shared.identity = SessionIdentity(id: client.client_id, password: password)
             }

@@ -127,8 +127,10 @@ package final class ZooKeeperSession: ZnodeSession {
         var client = clientid_t()
         if let identity {
             client.client_id = identity.id
+            // The password came out of this very field.
             withUnsafeMutableBytes(of: &client.passwd) { $0.copyBytes(from: identity.password) }
         }
+        // The client copies it before the call returns.
         let made = withUnsafePointer(to: client) { client in
             zookeeper_init2(
                 configuration.hosts,

@@ -134,10 +134,12 @@ private struct NodeService: Service {
             for each in operations { missing += await each.missingForReady() }
             if missing.isEmpty, let worker = nodes[0].workerID {
                 let line = Array("ready http://\(address) \(worker)\n".utf8)
+                // The line outlives the call, which keeps no pointer.
                 _ = line.withUnsafeBytes { write(STDOUT_FILENO, $0.baseAddress, $0.count) }
                 return
             }
             do {
+                // The interval of asking: what is missing is in several services.
                 try await ContinuousClock().sleep(for: .milliseconds(20))
             } catch {
                 return  // stopped before it was ready

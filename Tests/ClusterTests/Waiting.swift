@@ -25,6 +25,7 @@ func eventually<Value>(
         guard ContinuousClock.now < deadline else {
             throw NotSeen(description: "not seen in \(limit): \(what)\(last)")
         }
+        // The interval of a look at other processes; the deadline above fails the test.
         try await Task.sleep(for: .milliseconds(50))
     }
 }

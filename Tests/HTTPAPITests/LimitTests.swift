@@ -25,6 +25,7 @@ import Testing
         let start = ContinuousClock.now
         while try await !look() {
             try #require(ContinuousClock.now - start < .seconds(20), "\(what)")
+            // The interval of looking; the limit above fails the test.
             try await Task.sleep(for: .milliseconds(10))
         }
     }
@@ -97,6 +98,7 @@ import Testing
             var isTaken = true
             while isTaken, ContinuousClock.now - start < .seconds(15) {
                 isTaken = try await trickling.send("a")
+                // The pace of a slow client, which is what is tested.
                 try await Task.sleep(for: .milliseconds(20))
             }
             #expect(!isTaken)

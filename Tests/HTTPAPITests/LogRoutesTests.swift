@@ -48,6 +48,7 @@ import Testing
         }
 
         func write(_ bytes: [UInt8], _ stream: LogStream = .stdout) {
+            // The log copies what it is given.
             bytes.withUnsafeBytes { log.append($0, to: stream) }
         }
     }

@@ -61,6 +61,7 @@ enum LogWriter {
     private static func text(_ value: String) -> [UInt8] { big(Int32(value.utf8.count)) + Array(value.utf8) }
 
     private static func big(_ value: some FixedWidthInteger) -> [UInt8] {
+        // The bytes of an integer; they are copied.
         withUnsafeBytes(of: value.bigEndian) { Array($0) }
     }
 

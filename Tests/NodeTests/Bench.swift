@@ -48,6 +48,7 @@ struct Bench: Sendable {
         let start = ContinuousClock.now
         while try await !holds() {
             try #require(ContinuousClock.now - start < .seconds(20), "\(what)")
+            // The interval of looking; the limit above fails the test.
             try await Task.sleep(for: .milliseconds(5))
         }
     }
@@ -69,6 +70,7 @@ final class SettableClock: Sendable {
         return NodeTime(
             now: { system.now() + self.offset.load(ordering: .relaxed) },
             instant: { system.instant() + .milliseconds(self.offset.load(ordering: .relaxed)) },
+            // Short naps, so that a clock which the test sets is looked at soon.
             sleep: { try await system.sleep(min($0, .milliseconds(20))) },
             draw: system.draw
         )

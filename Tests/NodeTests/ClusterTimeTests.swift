@@ -14,6 +14,7 @@ import Testing
             NodeTime(
                 now: { self.clocks.withLock { $0.wall } },
                 instant: { self.clocks.withLock { $0.instant } },
+                // Nothing waits here.
                 sleep: { _ in },
                 draw: { 0 }
             )

@@ -11,6 +11,7 @@ extension ProcessesTests {
         init() throws { scratch = try ScratchDirectory() }
 
         private func append(_ bytes: [UInt8], to log: AttemptLog, _ stream: LogStream = .stdout) {
+            // The log copies what it is given.
             bytes.withUnsafeBytes { log.append($0, to: stream) }
         }
 
@@ -156,6 +157,7 @@ extension ProcessesTests {
                         let words = stride(from: chunk * size, to: (chunk + 1) * size, by: 8).map {
                             UInt64($0)
                         }
+                        // The log copies what it is given.
                         words.withUnsafeBytes { log.append($0, to: .stdout) }
                     }
                     log.end()

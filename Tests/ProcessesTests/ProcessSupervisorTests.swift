@@ -110,6 +110,7 @@ extension ProcessesTests {
             let script = shop.scratch.path + "/script"
             for (content, words) in [("#!/no/such/sh\n", "interpreter"), ("echo\n", "#! line")] {
                 let descriptor = open(script, O_CREAT | O_WRONLY | O_TRUNC, 0o755)
+                // The bytes outlive the call, which keeps no pointer.
                 _ = Array(content.utf8).withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
                 close(descriptor)
                 var request = shop.request("")

@@ -135,6 +135,7 @@ extension ProcessesTests {
             let start = try await worker.started("a")
             let runner = try #require(ProcessTable.status(of: start.pid)).parent
             let members = { ProcessTable.all().filter { $0.session == start.pid && !$0.isDead }.map(\.pid) }
+            // The interval of looking for another process's file; the suite's time limit bounds it.
             while access("\(scratch.path)/daemon", F_OK) != 0 { try await Task.sleep(for: .milliseconds(2)) }
             kill(runner, SIGKILL)
             // Another one takes its place, which says that what was held is gone.

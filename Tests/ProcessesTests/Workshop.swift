@@ -16,8 +16,10 @@ final class ScratchDirectory: Sendable {
 
     init() throws {
         var template = Array("/tmp/skyfire-processes-XXXXXX".utf8CString)
+        // The template ends with a zero; `mkdtemp` writes within it.
         let made = template.withUnsafeMutableBufferPointer { mkdtemp($0.baseAddress!) != nil }
         try #require(made)
+        // The template ends with a zero; the text is a copy.
         path = template.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
     }
 

@@ -134,6 +134,7 @@ final class LocalRedisServer: Sendable {
             address.sin_family = sa_family_t(AF_INET)
             address.sin_port = UInt16(port).bigEndian
             address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+            // The address outlives the call, which keeps no pointer.
             let status = withUnsafePointer(to: &address) { pointer in
                 pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
                     bind(descriptor, address, socklen_t(MemoryLayout<sockaddr_in>.size))
@@ -151,6 +152,7 @@ func eventually(_ condition: () async throws -> Bool) async rethrows -> Bool {
     while ContinuousClock.now < deadline {
         if try await condition() { return true }
         do {
+            // The interval of looking at another process; the deadline above bounds it.
             try await Task.sleep(for: .milliseconds(2))
         } catch {
             return false  // Cancelled by the test's end.

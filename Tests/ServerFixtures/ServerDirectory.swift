@@ -53,6 +53,7 @@ package struct ServerDirectory: Sendable {
         var names: [String] = []
         while let entry = readdir(directory) {
             names.append(
+                // The C library ends the name with a zero within the field; the text is a copy.
                 withUnsafePointer(to: &entry.pointee.d_name) { pointer in
                     pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
                 }

@@ -160,6 +160,7 @@ package final class ZooKeeperServer: Sendable {
         while ContinuousClock.now < deadline {
             if let answer = ask("srvr"), answer.contains("Mode:") { return }
             guard child.withLock({ $0?.isAlive }) == true else { break }
+            // The interval of asking another process; the deadline above fails the test.
             try await Task.sleep(for: .milliseconds(50))
         }
         throw FixtureError("ZooKeeper does not serve on port \(port): \(directory.tail(of: "output"))")

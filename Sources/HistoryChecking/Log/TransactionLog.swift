@@ -130,6 +130,7 @@ enum InputFile {
         defer { closedir(stream) }
         var names: [String] = []
         while let entry = readdir(stream) {
+            // The C library ends the name with a zero within the field; the text is a copy.
             let name = withUnsafePointer(to: &entry.pointee.d_name) {
                 $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
             }

@@ -93,6 +93,7 @@ package enum TransactionLogFile {
     }
 
     private static func adler(_ bytes: ArraySlice<UInt8>) -> Int64 {
+        // `adler32` reads as many bytes as it is told of, and keeps no pointer.
         bytes.withUnsafeBufferPointer { Int64(adler32(adler32(0, nil, 0), $0.baseAddress, UInt32($0.count))) }
     }
 

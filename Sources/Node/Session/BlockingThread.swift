@@ -16,6 +16,7 @@ enum BlockingThread {
         pthread_attr_init(&attributes)
         pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
         defer { pthread_attr_destroy(&attributes) }
+        // Retained for the thread, and released by it; or below, where there is none.
         let context = Unmanaged.passRetained(Body(work))
         let failure = pthread_create(
             &thread,

@@ -74,6 +74,7 @@ package final class DataDirectory: Sendable {
         defer { closedir(directory) }
         var runs: [RunID] = []
         while let entry = readdir(directory) {
+            // The C library ends the name with a zero within the field; the text is a copy.
             let name = withUnsafePointer(to: &entry.pointee.d_name) {
                 $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
             }
@@ -99,6 +100,7 @@ package final class DataDirectory: Sendable {
         }
         var names: [String] = []
         while let entry = readdir(directory) {
+            // The C library ends the name with a zero within the field; the text is a copy.
             let name = withUnsafePointer(to: &entry.pointee.d_name) {
                 $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
             }

@@ -80,6 +80,7 @@ package struct NodeTime: Sendable {
         var minimumResolution: Duration { .zero }
 
         func sleep(until deadline: ContinuousClock.Instant, tolerance: Duration?) async throws {
+            // Whoever waits by this clock waits by the node's time.
             try await time.sleep(time.instant().duration(to: deadline))
         }
     }

@@ -387,6 +387,7 @@ package final class RunnerHost: AttemptHost {
                 group.addTask {
                     while let end = self.leaseEnd.withLock({ $0 }), end > ContinuousClock.now {
                         do {
+                            // The lease's own end; looked at again where it was renewed meanwhile.
                             try await ContinuousClock().sleep(until: end)
                         } catch {
                             return  // the call is over

@@ -146,6 +146,7 @@ package final class RunnerClient: Sendable {
     // MARK: The thread
 
     private func work() {
+        // This thread's alone, and freed at its end.
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 16)
         defer { buffer.deallocate() }
         var child: pid_t = 0

@@ -14,6 +14,7 @@ struct FrameWriter {
     mutating func put(_ value: UInt8) { bytes.append(value) }
 
     mutating func put(_ value: Int64) {
+        // The bytes of an integer; they are copied.
         withUnsafeBytes(of: value.littleEndian) { bytes.append(contentsOf: $0) }
     }
 

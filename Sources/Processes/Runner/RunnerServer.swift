@@ -21,6 +21,7 @@ package final class RunnerServer: @unchecked Sendable {
     private let files: RunnerFiles
     private let lock: Int32
     private let listener: Int32
+    // Touched by the thread in `run()` alone; freed in `deinit`.
     private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 16)
     private var supervisor: ProcessSupervisor?
     private var worker: FrameConnection?

@@ -75,6 +75,7 @@ struct RunnerFiles: Sendable {
         let path = "/proc/self/fd/\(directoryDescriptor)/runner.sock"
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
+        // A path of some 40 bytes at most, in a field of 108 that is zero.
         withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
         let length = socklen_t(MemoryLayout<sockaddr_un>.size)
         return try withUnsafeBytes(of: &address) { bytes throws(ProcessError) in

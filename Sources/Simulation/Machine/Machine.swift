@@ -117,6 +117,7 @@ final class Machine: @unchecked Sendable {
         configuration.time = NodeTime(
             now: { life.clock.wall },
             instant: { life.clock.instant },
+            // Virtual time: the loop wakes it.
             sleep: { try await life.lane.sleep(life.clock.trueNanoseconds($0.nanoseconds)) },
             draw: { life.random.next() },
             executor: life.lane

@@ -92,6 +92,7 @@ final class People: @unchecked Sendable {
 
     private func pause(_ time: Int64) async {
         do {
+            // Virtual time: the loop wakes it.
             try await loop.world.sleep(time)
         } catch {
             return  // the world ends

@@ -121,6 +121,7 @@ struct LogsCommand: ClientVerb {
                 }
                 if !hasTold { session.console.note("\(name) is \(record.state); waiting for it to start") }
                 hasTold = true
+                // The interval of asking: the API tells of no start by itself.
                 try await Task.sleep(for: .milliseconds(300))
             } catch let error as ClientError where follow && error.isTransient {
                 try await patience.wait(after: error)

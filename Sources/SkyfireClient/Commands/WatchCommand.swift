@@ -43,6 +43,7 @@ struct WatchCommand: ClientVerb {
                     if exit != .ok { throw ClientError.silent(exit) }
                     return
                 }
+                // The interval of drawing anew.
                 try await Task.sleep(for: .milliseconds(tasks.count > 200 ? 1500 : 500))
             } catch let error as ClientError where error.isTransient {
                 try await patience.wait(after: error)

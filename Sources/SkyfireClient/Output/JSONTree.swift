@@ -155,6 +155,7 @@ extension JSONTree: Decodable {
             }
             self = .object(object)
         } else if var container = try? decoder.unkeyedContainer() {
+            // `try?`: another kind than the one asked for is no error; the kinds are tried in turn, and the last one throws.
             var array: [JSONTree] = []
             while !container.isAtEnd { array.append(try container.decode(Self.self)) }
             self = .array(array)

@@ -34,6 +34,7 @@ package struct Patience: Sendable {
             since = now
             console.note("\(error.message); asking again for \(limit.components.seconds) s")
         }
+        // The backoff between two tries; how long in all is bounded above.
         try await Task.sleep(for: pause)
         pause = min(pause * 2, .seconds(3))
     }

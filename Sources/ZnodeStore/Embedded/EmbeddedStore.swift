@@ -118,6 +118,7 @@ package final class EmbeddedStore: SessionSource {
                 case .abandoned(let session):
                     group.addTask {
                         do {
+                            // The session timeout itself, by the store's time.
                             try await self.time.sleep(self.timeout)
                         } catch is CancellationError {
                             // The store is being shut down; the session ends with the process.

@@ -208,6 +208,7 @@ package struct LeaderElection: Sendable {
         let bound = min(Self.maximumBackoffMilliseconds, 25 << min(failures, 5))
         let milliseconds = Int.random(in: 0...bound, using: &random)
         do {
+            // The backoff between two tries, by the clock that was given.
             try await clock.sleep(for: .milliseconds(milliseconds))
             return true
         } catch {
