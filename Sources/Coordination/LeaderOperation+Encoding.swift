@@ -7,8 +7,9 @@ extension LeaderOperation {
         switch self {
         case .checkDefinition(let name, let version, let owner):
             [.check(layout.job(name, version: version, owner: owner))]
-        case .checkWorker(let id, let version):
+        case .checkWorker(let id, let version, let assignVersion):
             [.check(layout.worker(id), version: version)]
+                + (assignVersion.map { [.check(layout.assign(id), version: $0)] } ?? [])
         case .deleteQueueEntry(let run):
             [.delete(layout.queueEntry(run))]
         case .enqueue(let entry):

@@ -4,8 +4,9 @@ import Synchronization
 
 /// A fact for the leader's core.
 enum LeaderFact: Sendable {
-    case workerPresent(WorkerID, WorkerRegistration, version: Int32)
-    /// With the version of the directory of its assignments, read before its registration was seen missing.
+    /// With the version of the directory of its assignments, read before its registration.
+    case workerPresent(WorkerID, WorkerRegistration, version: Int32, assignVersion: Int32?)
+    /// As above.
     case workerGone(WorkerID, assignVersion: Int32?)
     /// The kill margin of an absence is over.
     case killMarginPassed(WorkerID, absence: Int)

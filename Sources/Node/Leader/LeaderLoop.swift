@@ -221,9 +221,9 @@ struct LeaderLoop: ~Copyable {
 
     private mutating func apply(_ fact: LeaderFact, _ group: inout ThrowingDiscardingTaskGroup<any Error>) {
         switch fact {
-        case .workerPresent(let id, let registration, let version):
+        case .workerPresent(let id, let registration, let version, let assignVersion):
             asked.remove(.worker(id))
-            core.workerPresent(id, registration, version: version)
+            core.workerPresent(id, registration, version: version, assignVersion: assignVersion)
             startRebalancing(&group)
         case .workerGone(let id, let assignVersion):
             asked.remove(.worker(id))

@@ -204,18 +204,8 @@ struct LeaderMailboxes: Sendable {
     }
 
     private func watchWorker(_ id: WorkerID) async throws {
-        for try await znode in session.updates(of: layout.worker(id)) {
-            guard let znode else {
-                inbox.post(try await WorkerReader(session: session, layout: layout).read(id))
-                continue
-            }
-            let registration = try RecordCoding.decode(
-                WorkerRegistration.self,
-                from: znode.data,
-                path: layout.worker(id)
-            )
-            inbox.post(.workerPresent(id, registration, version: znode.stat.version))
-        }
+        let reader = WorkerReader(session: session, layout: layout)
+        for try await _ in session.updates(of: layout.worker(id)) { inbox.post(try await reader.read(id)) }
     }
 
     private func watchResources(_ id: WorkerID) async throws {

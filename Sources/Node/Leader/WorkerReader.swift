@@ -21,6 +21,11 @@ struct WorkerReader: Sendable {
         }
         // One that cannot be read is there all the same: nothing is taken from it.
         let registration = try RecordCoding.decode(WorkerRegistration.self, from: znode.data, path: path)
-        return .workerPresent(id, registration, version: znode.stat.version)
+        return .workerPresent(
+            id,
+            registration,
+            version: znode.stat.version,
+            assignVersion: assignments?.version
+        )
     }
 }

@@ -221,8 +221,11 @@ extension LeaderCore {
             token: nil
         )
         if draft.checkedWorkers.insert(id).inserted {
-            draft.before.append(.checkWorker(id, version: workers[id]?.version ?? 0))
-            planning.budget.spend(operations: 1, bytes: 100)
+            let known = workers[id]
+            draft.before.append(
+                .checkWorker(id, version: known?.version ?? 0, assignVersion: known?.assignVersion)
+            )
+            planning.budget.spend(operations: 2, bytes: 200)
         }
         draft.after.append(.createAssignment(draft.run.attemptID(unit: unit), id, assignment))
         draft.liveAttempts.append(attemptView(draft.run, unit: unit, state: "assigned"))

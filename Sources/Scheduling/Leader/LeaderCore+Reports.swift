@@ -257,7 +257,7 @@ extension LeaderCore {
         where workers[worker]?.isPresent != true && !emptied.contains(worker) {
             for place in (held[worker] ?? []).sorted() {
                 guard !planning.budget.isUsedUp else { return }
-                guard let version = workers[worker]?.absentVersion else { break }
+                guard let version = workers[worker]?.assignVersion else { break }
                 guard let run = runs[place.run], !reportExpected.contains(run.attemptID(unit: place.unit))
                 else {
                     continue
@@ -269,7 +269,7 @@ extension LeaderCore {
                 }
                 planning.budget.spend(operations: 2, bytes: 600)
                 edit(place.run, &planning) { core, draft, planning in
-                    core.reclaim(place.unit, from: worker, absentVersion: version, &draft, &planning)
+                    core.reclaim(place.unit, from: worker, assignVersion: version, &draft, &planning)
                 }
             }
             if held[worker] == nil { emptied.insert(worker) }
@@ -280,14 +280,14 @@ extension LeaderCore {
     private mutating func reclaim(
         _ unit: Int,
         from worker: WorkerID,
-        absentVersion: Int32,
+        assignVersion: Int32,
         _ draft: inout RunDraft,
         _ planning: inout Planning
     ) {
         let attempt = draft.run.attemptID(unit: unit)
         // What this leader remembers may be old: it may have stood still since.
         if draft.checkedAbsences.insert(worker).inserted {
-            draft.before.append(.checkAbsence(worker, assignVersion: absentVersion))
+            draft.before.append(.checkAbsence(worker, assignVersion: assignVersion))
             planning.budget.spend(operations: 1, bytes: 100)
         }
         draft.before.append(.deleteAssignment(attempt, worker))

@@ -214,15 +214,20 @@ package struct LeaderCore: Sendable {
 
     // MARK: Facts
 
-    /// A worker's registration was read.
-    package mutating func workerPresent(_ id: WorkerID, _ registration: WorkerRegistration, version: Int32) {
+    /// A worker's registration was read. `assignVersion` is that of the directory of its assignments, read before.
+    package mutating func workerPresent(
+        _ id: WorkerID,
+        _ registration: WorkerRegistration,
+        version: Int32,
+        assignVersion: Int32?
+    ) {
         forgotten.remove(id)
         know(id)
         workers[id]?.registration = registration
         workers[id]?.version = version
         workers[id]?.isPresent = true
         workers[id]?.absence = nil
-        workers[id]?.absentVersion = nil
+        workers[id]?.assignVersion = assignVersion
         workers[id]?.isKillMarginOver = false
         reclaiming.remove(id)
         emptied.remove(id)
@@ -242,8 +247,8 @@ package struct LeaderCore: Sendable {
         workers[id]?.resources = nil
         reclaiming.insert(id)
         // Another version: it was here in between, and this is another absence.
-        guard workers[id]?.absence == nil || workers[id]?.absentVersion != assignVersion else { return nil }
-        workers[id]?.absentVersion = assignVersion
+        guard workers[id]?.absence == nil || workers[id]?.assignVersion != assignVersion else { return nil }
+        workers[id]?.assignVersion = assignVersion
         lastAbsence += 1
         workers[id]?.absence = lastAbsence
         workers[id]?.isKillMarginOver = false
@@ -363,7 +368,7 @@ package struct LeaderCore: Sendable {
         switch (operation, reason) {
         case (.checkDefinition(let name, _, _), _):
             jobChanged(name)
-        case (.checkWorker(let id, _), _), (.createAssignment(_, let id, _), .missing):
+        case (.checkWorker(let id, _, _), _), (.createAssignment(_, let id, _), .missing):
             workers[id]?.version = nil
             lookups.insert(.worker(id))
         case (.deleteQueueEntry(let run), .missing):
@@ -374,7 +379,7 @@ package struct LeaderCore: Sendable {
             alreadyEnqueued.insert(entry.run)
         case (.checkAbsence(let id, _), _):
             // It has registered, and what it runs is its own again until it is seen absent anew.
-            workers[id]?.absentVersion = nil
+            workers[id]?.assignVersion = nil
             lookups.insert(.worker(id))
         case (.withdrawAssignment(let attempt, _), .version):
             foundStarted.insert(attempt)

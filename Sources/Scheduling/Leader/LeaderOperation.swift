@@ -1,7 +1,9 @@
 /// One step of a leader's transaction, in the words of the domain. `Coordination` turns it into store operations.
 package enum LeaderOperation: Sendable {
     case checkDefinition(JobName, version: Int, owner: WorkerID)
-    case checkWorker(WorkerID, version: Int32)
+    /// Fails where a worker is gone, or another registration took the place of the one that was seen: those begin at the
+    /// same versions, so the directory of its assignments is checked as well, which each of them changes.
+    case checkWorker(WorkerID, version: Int32, assignVersion: Int32?)
     case deleteQueueEntry(RunID)
     case enqueue(QueueEntry)
     case createRun(LiveRun)

@@ -8,8 +8,9 @@ package struct WorkerState: Hashable, Sendable {
     package var isPresent: Bool
     /// The number of its absence while it is gone; numbers are never used again within a term.
     package var absence: Int?
-    /// The version of the directory of its assignments, read before it was seen absent; `nil` while it must be read again.
-    package var absentVersion: Int32?
+    /// The version of the directory of its assignments, read before it was seen present or absent: every registration
+    /// changes it, so while it stands what was seen stands. `nil` while it must be read again, or where there is none.
+    package var assignVersion: Int32?
     /// Whether it has been gone for so long that whatever it ran of exclusive attempts has been killed.
     package var isKillMarginOver = false
     /// Live attempts assigned to it.

@@ -7,6 +7,21 @@ import Testing
 private let job = Jobs.name("hello")
 
 @Suite struct LeaderLostWorkerTests {
+    /// Each registration begins at the same version; one that came unseen is not taken for the one that was seen.
+    @Test func registrationInPlaceOfAnotherIsNotTakenForIt() {
+        var cluster = ModelCluster(workers: 1)
+        let worker = WorkerID(number: 0)
+        cluster.define(Jobs.single("a"))
+        cluster.join(worker, isHeard: false) { $0.isDraining = true }
+        cluster.enqueue(Jobs.name("a"))
+        cluster.settle()
+        #expect(cluster.live().isEmpty && cluster.store.queue.count == 1)
+        #expect(cluster.rejections > 0)
+        cluster.join(worker)
+        cluster.runAll()
+        #expect(cluster.store.finalRuns.count == 1 && cluster.store.violations.isEmpty)
+    }
+
     /// A node that was killed and started again reports what it finds started as lost, and knows no more of it.
     @Test func attemptLostInARestartKeepsItsStart() {
         for isNewTerm in [false, true] {

@@ -292,7 +292,12 @@ struct RandomWorld {
         cluster.deliver()
         var lived = cluster.core
         for (id, worker) in cluster.store.workers {
-            lived.workerPresent(id, worker.registration, version: worker.version)
+            lived.workerPresent(
+                id,
+                worker.registration,
+                version: worker.version,
+                assignVersion: cluster.store.assignVersions[id]
+            )
         }
         for name in names { lived.jobChanged(name) }
         let left = decisions(lived)

@@ -101,12 +101,15 @@ struct ModelCluster {
         var registration = Self.registration(slots: slots)
         change(&registration)
         store.directories.insert(id)
-        let version = (store.workers[id]?.version ?? -1) + 1
+        // Like the store's: each registration begins at the same version.
+        let version: Int32 = 0
         store.workers[id] = (registration, version)
         store.assignVersions[id, default: -1] += 1
         // It has compared what it runs with what is assigned to it.
         store.ghosts.removeAll { $0.worker == id }
-        if isHeard { core.workerPresent(id, registration, version: version) }
+        if isHeard {
+            core.workerPresent(id, registration, version: version, assignVersion: store.assignVersions[id])
+        }
     }
 
     /// The registration changes, and the leader does not hear of it yet.
@@ -215,7 +218,12 @@ struct ModelCluster {
             case .outcomes(let name): core.outcomesRead(name, store.outcomes[name])
             case .worker(let id):
                 if let worker = store.workers[id] {
-                    core.workerPresent(id, worker.registration, version: worker.version)
+                    core.workerPresent(
+                        id,
+                        worker.registration,
+                        version: worker.version,
+                        assignVersion: store.assignVersions[id]
+                    )
                 } else {
                     core.workerGone(id, assignVersion: store.assignVersions[id])
                 }
@@ -282,7 +290,12 @@ struct ModelCluster {
         var core = LeaderCore(snapshot: store.snapshot)
         for id in store.directories.union(store.workers.keys).sorted() {
             if let worker = store.workers[id] {
-                core.workerPresent(id, worker.registration, version: worker.version)
+                core.workerPresent(
+                    id,
+                    worker.registration,
+                    version: worker.version,
+                    assignVersion: store.assignVersions[id]
+                )
             } else {
                 core.workerGone(id, assignVersion: store.assignVersions[id])
             }

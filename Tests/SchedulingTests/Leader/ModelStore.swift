@@ -89,9 +89,9 @@ struct ModelStore {
             guard let job = jobs[name], job.job.version == version, job.owner == owner else {
                 return .missing
             }
-        case .checkWorker(let id, let version):
+        case .checkWorker(let id, let version, let assignVersion):
             guard let worker = workers[id] else { return .missing }
-            guard worker.version == version else { return .version }
+            guard worker.version == version, assignVersions[id] == assignVersion else { return .version }
         case .deleteQueueEntry(let run):
             guard queue.removeValue(forKey: run) != nil else { return .missing }
         case .enqueue(var entry):
