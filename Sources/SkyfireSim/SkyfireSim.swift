@@ -32,7 +32,10 @@ struct SkyfireSim: ParsableCommand {
     @Option(help: "How many processes work side by side.")
     var jobs = 1
 
-    @Flag(help: "Lives through each seed twice, and says so when the two differ.")
+    @Option(help: "How many seeds are a batch, at most.")
+    var batch: UInt64 = 500
+
+    @Flag(help: "Lives through each seed twice; one with two histories counts as broken.")
     var twice = false
 
     @Flag(help: "Nothing goes wrong in the worlds.")
@@ -44,141 +47,112 @@ struct SkyfireSim: ParsableCommand {
     @Flag(help: "Lists the bugs that can be planted.")
     var listBugs = false
 
-    @Option(help: "Appends what was done to this file, one line for each range of seeds.")
+    @Option(
+        help: """
+            Appends each batch to this file as it is over. Seeds that this build has recorded there are not lived through \
+            again, and at the end the whole file is summed up.
+            """
+    )
     var record: String?
+
+    /// For a process that works for another one: lives through the seeds as one batch, whose record is the last line printed.
+    @Flag(help: .hidden)
+    var report = false
+
+    private var options: WorldOptions { WorldOptions(bug: bug, isFaultless: faultless, isTwice: twice) }
 
     func validate() throws {
         guard jobs > 0, jobs <= 64 else { throw ValidationError("--jobs is 1 to 64") }
         guard !trace || seed != nil else { throw ValidationError("--trace goes with --seed") }
+        guard seeds > 0 else { throw ValidationError("--seeds is 1 or more") }
+        guard batch > 0 else { throw ValidationError("--batch is 1 or more") }
+        guard seconds.map({ $0 > 0 }) ?? true else { throw ValidationError("--seconds is 1 or more") }
+        guard !twice || bug == nil else { throw ValidationError("--twice does not go with --bug") }
         if let bug, Bug.named(bug) == nil {
             throw ValidationError("there is no bug \"\(bug)\"; see --list-bugs")
         }
     }
 
-    mutating func run() throws {
+    func run() throws {
         if listBugs {
             for bug in Bug.catalogue { print("\(bug.name): \(bug.summary)") }
             return
         }
         SimulationProcess.insistOnDeterministicHashing()
         let first = seed ?? from ?? UInt64(Date().timeIntervalSince1970) * 1000
-        if seed == nil, from == nil { print("seeds from \(first)") }
-        if jobs > 1, seed == nil { throw try runSideBySide(first) ? ExitCode.success : ExitCode.failure }
-        let planted = bug.flatMap { Bug.named($0) } ?? .none
-        let began = ContinuousClock.now
-        var done: UInt64 = 0
-        var broken: [UInt64] = []
-        while isWanted(done, since: began) {
-            let number = first + done
-            done += 1
-            let verdict = try live(number, planted)
-            if twice, try live(number, planted).hash != verdict.hash {
-                print("seed \(number) has two histories")
-                throw ExitCode.failure
-            }
-            if seed != nil {
-                print(
-                    "seed \(number): hash \(String(verdict.hash, radix: 16)), \(verdict.virtualSeconds) s of virtual time, "
-                        + "\(verdict.steps) steps, \(verdict.transactions) transactions, \(verdict.runs) runs"
-                )
-            }
-            guard !verdict.violations.isEmpty else { continue }
-            broken.append(number)
-            tell(verdict)
-            if bug != nil { break }
+        let (end, overflows) = first.addingReportingOverflow(seed == nil ? seeds : 1)
+        guard !overflows else {
+            throw ValidationError("--from and --seeds go beyond the last seed, \(UInt64.max - 1)")
         }
-        rmdir("/dev/shm/skyfire-sim-\(getpid())")
-        let elapsed = began.duration(to: .now) / .seconds(1)
-        print(
-            "\(done) seeds from \(first), \(broken.count) broken, in \(Int(elapsed)) s: "
-                + "\(Int(Double(done) / max(elapsed, 0.001) * 60)) seeds a minute"
+        if seed == nil, from == nil { print("seeds from \(first)") }
+        let deadline = seconds.map { ContinuousClock.now + .seconds($0) }
+        if report {
+            print(try lived(first..<end, until: deadline).encoded(), terminator: "")
+            if SimulationProcess.signal != 0 { throw ExitCode(128 + SimulationProcess.signal) }
+            return
+        }
+        let campaign = Campaign(
+            seeds: first..<(seconds != nil && seed == nil ? .max : end),
+            batch: batch,
+            deadline: deadline,
+            options: options,
+            record: try record.map { try SeedRecord($0) },
+            isResumed: seed == nil
         )
-        try note(first, done, broken)
-        let isGood = bug == nil ? broken.isEmpty : !broken.isEmpty
-        if !isGood { throw ExitCode.failure }
+        if jobs > 1, seed == nil {
+            campaign.goOn(jobs: jobs) { try SimulationProcess.live($0, until: deadline, options) }
+        } else {
+            campaign.goOn(jobs: 1) { try lived($0, until: deadline) }
+        }
+        try campaign.conclude()
     }
 
-    private func live(_ seed: UInt64, _ bug: Bug) throws -> Verdict {
+    /// Lives through seeds in this process, as far as time allows and nobody asks for the end.
+    private func lived(_ seeds: Range<UInt64>, until deadline: ContinuousClock.Instant?) throws -> Batch {
+        let parent = report ? getppid() : nil
+        SimulationProcess.heedSignals()
+        let scratch = try Scratch()
+        defer { scratch.remove() }
+        var batch = Batch(first: seeds.lowerBound, options: options)
+        for seed in seeds {
+            guard deadline.map({ ContinuousClock.now < $0 }) ?? true else { break }
+            // One that works for another one does not outlive it.
+            guard SimulationProcess.signal == 0, parent.map({ $0 == getppid() }) ?? true else { break }
+            let verdict = try lived(seed, scratch)
+            var isBroken = !verdict.violations.isEmpty
+            if isBroken { tell(verdict) }
+            if twice, try lived(seed, scratch).hash != verdict.hash {
+                isBroken = true
+                print("seed \(seed) has two histories; again: \(options.command(seed))")
+            }
+            batch.add(isBroken: isBroken)
+            if isBroken, bug != nil { break }
+        }
+        return batch
+    }
+
+    private func lived(_ seed: UInt64, _ scratch: Scratch) throws -> Verdict {
         let world = try World(
             seed: seed,
-            bug: bug,
+            bug: bug.flatMap { Bug.named($0) } ?? .none,
             hasFaults: !faultless,
-            directory: "/dev/shm/skyfire-sim-\(getpid())/\(seed)",
+            directory: "\(scratch.path)/\(seed)",
             print: trace ? { print($0) } : nil
         )
-        return try world.run()
-    }
-
-    private func isWanted(_ done: UInt64, since began: ContinuousClock.Instant) -> Bool {
-        if seed != nil { return done == 0 }
-        if let seconds { return began.duration(to: .now) < .seconds(seconds) }
-        return done < seeds
+        let verdict = try world.run()
+        if self.seed != nil {
+            print(
+                "seed \(seed): hash \(String(verdict.hash, radix: 16)), \(verdict.virtualSeconds) s of virtual time, "
+                    + "\(verdict.steps) steps, \(verdict.transactions) transactions, \(verdict.runs) runs"
+            )
+        }
+        return verdict
     }
 
     private func tell(_ verdict: Verdict) {
-        let planted = bug.map { " --bug \($0)" } ?? ""
-        print(
-            "seed \(verdict.seed) breaks what must hold; again: skyfire-sim --seed \(verdict.seed)\(planted) --trace"
-        )
+        var once = options
+        once.isTwice = false
+        print("seed \(verdict.seed) breaks what must hold; again: \(once.command(verdict.seed)) --trace")
         for violation in verdict.violations.prefix(5) { print("  \(violation)") }
-    }
-
-    private func note(_ first: UInt64, _ done: UInt64, _ broken: [UInt64]) throws {
-        guard let record, done > 0 else { return }
-        let list = broken.map(String.init).joined(separator: ",")
-        let line =
-            "\(first) \(first + done - 1) \(broken.isEmpty ? "ok" : "broken \(list)")\(bug.map { " bug \($0)" } ?? "")\n"
-        let descriptor = open(record, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)
-        guard descriptor >= 0 else { throw ValidationError("cannot write \(record)") }
-        defer { close(descriptor) }
-        let bytes = Array(line.utf8)
-        guard write(descriptor, bytes, bytes.count) == bytes.count else {
-            throw ValidationError("cannot write \(record)")
-        }
-    }
-
-    /// Shares the seeds out over processes of this program. Returns whether all of them were content.
-    private func runSideBySide(_ first: UInt64) throws -> Bool {
-        var processes: [Process] = []
-        let share = (seeds + UInt64(jobs) - 1) / UInt64(jobs)
-        for job in 0..<UInt64(jobs) {
-            let process = Process()
-            process.executableURL = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
-            // With a time instead of a number, each has a range of its own that it cannot leave.
-            let start = first + job * (seconds == nil ? share : 1_000_000)
-            var arguments = ["--from", String(start)]
-            if let seconds {
-                arguments += ["--seconds", String(seconds)]
-            } else {
-                arguments += ["--seeds", String(min(share, seeds - min(seeds, job * share)))]
-            }
-            if faultless { arguments.append("--faultless") }
-            if let bug { arguments += ["--bug", bug] }
-            if let record { arguments += ["--record", record] }
-            process.arguments = arguments
-            try process.run()
-            processes.append(process)
-        }
-        var isGood = bug == nil
-        for process in processes {
-            process.waitUntilExit()
-            let isContent = process.terminationStatus == 0
-            // A planted bug is found when one of them finds it.
-            isGood = bug == nil ? isGood && isContent : isGood || isContent
-        }
-        return isGood
-    }
-}
-
-enum SimulationProcess {
-    /// Runs the program anew with an order of hashing that is the same in all processes.
-    static func insistOnDeterministicHashing() {
-        guard getenv("SWIFT_DETERMINISTIC_HASHING") == nil else { return }
-        setenv("SWIFT_DETERMINISTIC_HASHING", "1", 1)
-        var arguments: [UnsafeMutablePointer<CChar>?] = CommandLine.arguments.map { strdup($0) }
-        arguments.append(nil)
-        execv("/proc/self/exe", arguments)
-        perror("the program cannot be run anew")
-        exit(71)
     }
 }

@@ -128,6 +128,6 @@ struct TraceLogHandler: LogHandler {
     func log(event: LogEvent) {
         guard !life.isDead, life.trace.isRead else { return }
         let values = (event.metadata ?? [:]).sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
-        life.trace.note("log", life.name, details: "\(event.message) \(values.joined(separator: " "))")
+        life.trace.tell("log", life.name, "\(event.message) \(values.joined(separator: " "))")
     }
 }

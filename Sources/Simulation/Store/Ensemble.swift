@@ -167,13 +167,8 @@ final class Ensemble: @unchecked Sendable {
     private func decided(_ operations: [StoreOperation], _ changes: [ZnodeChange], _ session: Int64) {
         guard !changes.isEmpty else { return }
         for change in changes { trace.mix(change.path.description) }
-        if trace.isRead {
-            for change in changes {
-                trace.note("store", "s\(session)", details: "\(change.kind) \(change.path)")
-            }
-        } else {
-            trace.mix(UInt64(bitPattern: loop.now) ^ UInt64(bitPattern: session))
-        }
+        trace.mix(UInt64(bitPattern: loop.now) ^ UInt64(bitPattern: session))
+        for change in changes { trace.tell("store", "s\(session)", "\(change.kind) \(change.path)") }
         onCommit?(
             CommittedTransaction(
                 index: logLength,

@@ -34,12 +34,21 @@ final class Trace: @unchecked Sendable {
         mix(UInt64(bitPattern: now()))
         event.withUTF8Buffer { for byte in $0 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 } }
         mix(subject)
+        tell(event, subject, details())
+    }
+
+    /// Tells a reader of something that is no part of the history.
+    func tell(
+        _ event: StaticString,
+        _ subject: @autoclosure () -> String,
+        _ details: @autoclosure () -> String
+    ) {
         guard let print else { return }
         let milliseconds = now() / 1_000_000
         let fraction = String(milliseconds % 1000)
         let time =
             "\(milliseconds / 1000)." + String(repeating: "0", count: 3 - fraction.utf8.count) + fraction
         let rest = details()
-        print("\(time) \(event) \(subject)\(rest.isEmpty ? "" : " \(rest)")")
+        print("\(time) \(event) \(subject())\(rest.isEmpty ? "" : " \(rest)")")
     }
 }

@@ -1,0 +1,135 @@
+internal import ArgumentParser
+internal import Foundation
+internal import Synchronization
+
+/// All that one call of the program lives through: it deals out batches, keeps what came of them, and sums up.
+final class Campaign: Sendable {
+    private struct State {
+        /// What is still to be dealt out, in order.
+        var open: [Range<UInt64>]
+        var record: SeedRecord?
+        var done: UInt64 = 0
+        var broken: [UInt64] = []
+        /// Why it did not go on, and what to exit with.
+        var failure: (reason: String, code: Int32)?
+    }
+
+    private let state: Mutex<State>
+    private let batch: UInt64
+    private let first: UInt64
+    private let deadline: ContinuousClock.Instant?
+    private let options: WorldOptions
+    private let began = ContinuousClock.now
+
+    /// Where it `isResumed`, seeds that this build has recorded under the same options are left out.
+    init(
+        seeds: Range<UInt64>,
+        batch: UInt64,
+        deadline: ContinuousClock.Instant?,
+        options: WorldOptions,
+        record: sending SeedRecord?,
+        isResumed: Bool
+    ) {
+        var open = [seeds]
+        if isResumed, let record {
+            for known in record.batches where known.build == record.build && known.options == options {
+                open = open.flatMap { range in
+                    [
+                        range
+                            .lowerBound..<max(range.lowerBound, min(known.seeds.lowerBound, range.upperBound)),
+                        min(
+                            range.upperBound,
+                            max(known.seeds.upperBound, range.lowerBound)
+                        )..<range.upperBound,
+                    ].filter { !$0.isEmpty }
+                }
+            }
+        }
+        first = seeds.lowerBound
+        self.batch = batch
+        self.deadline = deadline
+        self.options = options
+        state = Mutex(State(open: open, record: record))
+    }
+
+    /// Deals out all batches to so many threads, each of which has them lived through by `live`.
+    func goOn(jobs: Int, _ live: @Sendable (Range<UInt64>) throws -> Batch) {
+        DispatchQueue.concurrentPerform(iterations: jobs) { _ in
+            while let seeds = next() {
+                do {
+                    try take(try live(seeds))
+                } catch {
+                    fail("the seeds \(seeds.lowerBound) to \(seeds.upperBound - 1): \(error)", 70)
+                }
+                if SimulationProcess.signal != 0 { fail("interrupted", 128 + SimulationProcess.signal) }
+            }
+        }
+    }
+
+    private func next() -> Range<UInt64>? {
+        guard deadline.map({ ContinuousClock.now < $0 }) ?? true else { return nil }
+        return state.withLock { state in
+            // A planted bug is found once.
+            guard state.failure == nil, options.bug == nil || !isBroken(state), let range = state.open.first
+            else { return nil }
+            let seeds = range.lowerBound..<range.lowerBound + min(batch, range.upperBound - range.lowerBound)
+            state.open[0] = seeds.upperBound..<range.upperBound
+            if state.open[0].isEmpty { state.open.removeFirst() }
+            return seeds
+        }
+    }
+
+    private func take(_ batch: Batch) throws {
+        guard batch.count > 0 else { return }
+        try state.withLock { state in
+            state.done += batch.count
+            state.broken += batch.broken
+            try state.record?.append(batch)
+        }
+    }
+
+    private func fail(_ reason: String, _ code: Int32) {
+        state.withLock { state in
+            guard state.failure == nil else { return }
+            state.failure = (reason, code)
+        }
+    }
+
+    /// Whether any seed was broken, now or, as the record says, before: with a bug by this bug, without one by none.
+    private func isBroken(_ state: State) -> Bool {
+        !state.broken.isEmpty
+            || state.record?.batches.contains { $0.options.bug == options.bug && !$0.broken.isEmpty } == true
+    }
+
+    /// Says what came of it, and throws the code to exit with.
+    func conclude() throws {
+        let elapsed = began.duration(to: .now) / .seconds(1)
+        try state.withLock { state in
+            print(
+                "\(state.done) seeds from \(first), \(state.broken.count) broken, in \(Int(elapsed)) s: "
+                    + "\(Int(Double(state.done) / max(elapsed, 0.001) * 60)) seeds a minute"
+            )
+            if let record = state.record { sumUp(record) }
+            if let failure = state.failure {
+                print(failure.reason)
+                throw ExitCode(failure.code)
+            }
+            if isBroken(state) == (options.bug == nil) { throw ExitCode.failure }
+        }
+    }
+
+    private func sumUp(_ record: SeedRecord) {
+        let batches = record.batches.filter { $0.options.bug == options.bug }
+        for batch in batches {
+            for seed in batch.broken {
+                let place = batch.commit.map { " at \($0)" } ?? ""
+                print("recorded: seed \(seed) is broken\(place); again: \(batch.options.command(seed))")
+            }
+        }
+        let builds = Set(batches.map(\.build)).count
+        print(
+            "recorded in all: \(batches.reduce(0) { $0 + $1.count }) seeds, "
+                + "\(batches.reduce(0) { $0 + $1.broken.count }) broken, by \(builds) \(builds == 1 ? "build" : "builds")"
+        )
+    }
+}
