@@ -8,7 +8,7 @@ struct JudgeCommand: ParsableCommand {
         discussion: """
             Prints a line for each invariant, how many facts were looked at, and for each violation the records that \
             contradict. What cannot be judged from what is given is said to be "not judged", never green. Exit codes: 0 nothing \
-            is violated; 1 something is; 65 input that cannot be read.
+            is violated; 1 something is, or what --require names is not judged; 65 input that cannot be read.
             """
     )
 
@@ -47,8 +47,12 @@ struct JudgeCommand: ParsableCommand {
             )
             evidence.oddities += log.notes
             let verdicts = Judge.verdicts(evidence)
-            print(json ? Judge.json(verdicts) : Judge.table(verdicts, evidence: evidence))
             let required = Set((require ?? "").split(separator: ",").map(String.init))
+            print(
+                json
+                    ? Judge.json(verdicts, required: required)
+                    : Judge.table(verdicts, evidence: evidence, required: required)
+            )
             let code = Judge.exitCode(verdicts, required: required)
             if code != 0 { throw ExitCode(code) }
         }

@@ -7,7 +7,7 @@ struct SlopesCommand: ParsableCommand {
         abstract: "Fits slopes to samples of memory, descriptors, threads, znodes.",
         discussion: """
             Theil-Sen for each source and key, by hour, against "slopes" and "slopes_by_role" of the settings. Exit 1 where a \
-            slope is above its bound.
+            slope, or a step at the end, is above its bound, or most samples are missing; 65 where a bound has no series.
             """
     )
 
@@ -25,7 +25,7 @@ struct SlopesCommand: ParsableCommand {
                 settings: try settings.map { try JudgeSettings(file: $0) } ?? JudgeSettings(),
                 warmUp: warmUp
             )
-            guard !series.isEmpty else {
+            guard series.contains(where: \.isLongEnough) else {
                 throw UnreadableInput(samples, "there is no series of five points in it")
             }
             print(Slopes.table(series))

@@ -2,7 +2,7 @@
 package struct Evidence: Sendable {
     package let history: History
     package let settings: JudgeSettings
-    /// `nil` where none were given.
+    /// `nil` where none were given: an empty file says nothing.
     package let probes: [AttemptKey: [ProbeLine]]?
     package let calls: [ClientCall]?
     package let faults: FaultLog?
@@ -39,9 +39,9 @@ package struct Evidence: Sendable {
     ) throws(UnreadableInput) {
         self.history = history
         self.settings = settings
-        self.samples = samples
+        self.samples = samples?.isEmpty == false ? samples : nil
         oddities = history.oddities
-        if let probes {
+        if let probes, !probes.isEmpty {
             var byAttempt: [AttemptKey: [ProbeLine]] = [:]
             for line in probes {
                 guard let probe = ProbeLine(line) else {
@@ -53,7 +53,7 @@ package struct Evidence: Sendable {
         } else {
             self.probes = nil
         }
-        if let client { calls = try ClientLog.calls(client) } else { calls = nil }
+        if let client, !client.isEmpty { calls = try ClientLog.calls(client) } else { calls = nil }
         if let faults { self.faults = try FaultLog(faults) } else { self.faults = nil }
         if let mirror { self.mirror = try MirrorDump(mirror) } else { self.mirror = nil }
         attempts = Dictionary(grouping: history.attempts, by: \.key.unit)

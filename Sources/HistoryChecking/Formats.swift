@@ -48,7 +48,8 @@
 //
 // Marks are faults with these names: `observe-from` and `observe-to` (the window of I2), `healed` (all
 // faults are over), `quiet`
-// (everything should be done: what I7, I9 and I14 are judged at).
+// (everything should be done: what I7, I9 and I14 are judged at). A fault `redis…` with `flush` or `empty` in its name,
+// other than its `stop`, says that the mirror was empty at that moment (I14).
 //
 // ## Mirror
 //
@@ -61,7 +62,7 @@
 //
 //     {"source":"node-1","role":"node","pid":1,"monotonic_ns":…,"realtime_ns":…,"rss_bytes":…,"fds":…,"threads":…}
 //
-// Each number is a series, `pid` and clocks excepted.
+// Each number is a series, `pid` and clocks excepted. A value that could not be had is `null`: it counts as missing.
 //
 // ## Settings (`--settings FILE`, one JSON object, all optional)
 //
@@ -71,7 +72,8 @@
 //
 // `tolerance_ms` is how far clocks that should agree may be apart, and how long a signal may take.
 // `settle_ms` is how long the
-// system may take until nothing is left to do (default: two session timeouts and 10 s). Slopes are per hour.
+// system may take until nothing is left to do (default: two session timeouts and 10 s): what is younger at `quiet`, or when
+// its job is deleted, is excused. Give a small one where the test waited until nothing was left. Slopes are per hour.
 //
 // ## Invariants
 //

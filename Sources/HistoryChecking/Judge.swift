@@ -21,14 +21,19 @@ package enum Judge {
     }
 
     /// The table for people.
-    package static func table(_ verdicts: [Verdict], evidence: Evidence) -> String {
+    package static func table(
+        _ verdicts: [Verdict],
+        evidence: Evidence,
+        required: Set<String> = []
+    ) -> String {
         var lines: [String] = []
         for verdict in verdicts {
             let state =
                 switch verdict.state {
                 case .green: "green"
                 case .violated: "VIOLATED (\(verdict.violations))"
-                case .notJudged(let missing): "not judged: \(missing)"
+                case .notJudged(let missing):
+                    (required.contains(verdict.id) ? "NOT JUDGED, AND REQUIRED: " : "not judged: ") + missing
                 }
             lines.append(
                 "\(pad(verdict.id, 4))\(pad(verdict.title, 26))\(pad("\(verdict.facts)", 8))\(state)"
@@ -53,7 +58,7 @@ package enum Judge {
     }
 
     /// The same for programs.
-    package static func json(_ verdicts: [Verdict]) -> String {
+    package static func json(_ verdicts: [Verdict], required: Set<String> = []) -> String {
         JSON.array(
             verdicts.map { verdict in
                 var members: [String: JSON] = [
@@ -61,6 +66,7 @@ package enum Judge {
                     "title": .string(verdict.title),
                     "facts": .int(Int64(verdict.facts)),
                     "violations": .int(Int64(verdict.violations)),
+                    "required": .bool(required.contains(verdict.id)),
                     "findings": .array(
                         verdict.findings.map {
                             .object([

@@ -4,7 +4,13 @@
 /// do not move. A
 /// series is one key of one source, and begins anew where the `pid` changes: a restart is no slope. Series
 /// of fewer
-/// than `minimumPoints` points are left out; of long ones, `maximumPoints` are taken evenly.
+/// than `minimumPoints` points are too short to be judged; of long ones, `maximumPoints` are taken evenly.
+///
+/// A median does not see a *step* near the end: so what the last tenth is above the rest (both medians; the
+/// rest is the first three quarters) may not be more than the growth that the bound allows for the whole
+/// series, or for an hour where it is shorter. A sample without its value (`null`, or the key is not there)
+/// is missing, and so are as many samples as fit into a gap: where more than half are missing, the series is
+/// not good enough to be green.
 package enum Slopes {
     private static let minimumPoints = 5
     /// Pairs grow with the square.
@@ -20,27 +26,38 @@ package enum Slopes {
         package var first: Double
         package var last: Double
         package var highest: Double
+        /// Samples without a value, and those that should have been in gaps.
+        package var missing: Int
         /// By hour.
         package var slope: Double
+        /// How much the end is above what was before.
+        package var step: Double
         /// The most growth by hour that is allowed.
         package var bound: Double?
 
-        package var isViolated: Bool { bound.map { slope > $0 } ?? false }
+        /// Whether there are points enough to say anything.
+        package var isLongEnough: Bool { points >= Slopes.minimumPoints }
+        package var isSteep: Bool { isLongEnough && bound.map { slope > $0 } ?? false }
+        package var isStep: Bool { isLongEnough && bound.map { step > $0 * max(1, hours) } ?? false }
+        package var isFullOfHoles: Bool { bound != nil && missing > points }
+        package var isViolated: Bool { isSteep || isStep || isFullOfHoles }
     }
 
-    /// Fits all series. `warmUp` seconds at the beginning of each are left out.
+    /// Fits all series. `warmUp` seconds at the beginning of each are left out. A bound for which there is no
+    /// series that is long enough is an error: it is misspelt, or nothing was measured.
     package static func fit(
         _ lines: [Line],
         settings: JudgeSettings,
         warmUp: Double = 0
     ) throws(UnreadableInput) -> [Series] {
-        struct Name: Hashable {
+        struct Life: Hashable {
             var source: String
             var role: String
-            var key: String
-            var life: Int
+            var number: Int
         }
-        var points: [Name: [(time: Double, value: Double)]] = [:]
+        // Every sample of a life, and its values by key.
+        var times: [Life: [Double]] = [:]
+        var points: [Life: [String: [(time: Double, value: Double)]]] = [:]
         var pids: [String: (pid: Int64, life: Int)] = [:]
         for line in lines {
             guard let source = line.json["source"]?.string, let time = line.json["monotonic_ns"]?.int else {
@@ -54,35 +71,85 @@ package enum Slopes {
             } else if pids[owner] == nil {
                 pids[owner] = (pid, 0)
             }
-            let life = pids[owner]?.life ?? 0
+            let life = Life(source: source, role: role, number: pids[owner]?.life ?? 0)
+            let hour = Double(time) / 3.6e12
+            times[life, default: []].append(hour)
             for (key, value) in line.json.object ?? [:] where key != "pid" && !key.hasSuffix("_ns") {
                 guard let number = value.number else { continue }
-                points[Name(source: source, role: role, key: key, life: life), default: []]
-                    .append((Double(time) / 3.6e12, number))
+                points[life, default: [:]][key, default: []].append((hour, number))
             }
         }
         var series: [Series] = []
-        for (name, all) in points {
-            guard let start = all.first?.time else { continue }
-            let kept = all.filter { ($0.time - start) * 3600 >= warmUp }
-            guard kept.count >= minimumPoints, let first = kept.first, let last = kept.last else { continue }
-            series.append(
-                Series(
-                    source: name.life == 0 ? name.source : "\(name.source)#\(name.life + 1)",
-                    role: name.role,
-                    key: name.key,
-                    points: kept.count,
-                    hours: last.time - first.time,
-                    first: first.value,
-                    last: last.value,
-                    highest: kept.map(\.value).max() ?? 0,
-                    slope: slope(kept),
-                    bound: settings.json["slopes_by_role"]?[name.role]?[name.key]?.number
-                        ?? settings.json["slopes"]?[name.key]?.number
+        for (life, keys) in points {
+            let start = (times[life]?.first ?? 0) + warmUp / 3600
+            let taken = (times[life] ?? []).filter { $0 >= start }
+            for (key, all) in keys {
+                let known = all.filter { $0.time >= start }
+                series.append(
+                    Series(
+                        source: life.number == 0 ? life.source : "\(life.source)#\(life.number + 1)",
+                        role: life.role,
+                        key: key,
+                        points: known.count,
+                        hours: (known.last?.time ?? 0) - (known.first?.time ?? 0),
+                        first: known.first?.value ?? 0,
+                        last: known.last?.value ?? 0,
+                        highest: known.map(\.value).max() ?? 0,
+                        missing: taken.count - known.count + skipped(taken),
+                        slope: slope(known),
+                        step: step(known.map(\.value)),
+                        bound: settings.json["slopes_by_role"]?[life.role]?[key]?.number
+                            ?? settings.json["slopes"]?[key]?.number
+                    )
                 )
-            )
+            }
         }
+        try demandSeries(series, settings)
         return series.sorted { ($0.key, $0.role, $0.source) < ($1.key, $1.role, $1.source) }
+    }
+
+    /// Every bound has a series that it is for.
+    private static func demandSeries(
+        _ series: [Series],
+        _ settings: JudgeSettings
+    ) throws(UnreadableInput) {
+        let long = series.filter(\.isLongEnough)
+        func demand(_ key: String, _ value: JSON, role: String?) throws(UnreadableInput) {
+            let name = "the slope of \(key)" + (role.map { " for the role \($0)" } ?? "")
+            guard value.number != nil else { throw UnreadableInput("--settings", "\(name) is not a number") }
+            guard long.contains(where: { $0.key == key && $0.role == role ?? $0.role }) else {
+                throw UnreadableInput(
+                    "--settings",
+                    "there is no series of \(minimumPoints) points for \(name)"
+                )
+            }
+        }
+        for (key, value) in settings.json["slopes"]?.object ?? [:] { try demand(key, value, role: nil) }
+        for (role, slopes) in settings.json["slopes_by_role"]?.object ?? [:] {
+            for (key, value) in slopes.object ?? [:] { try demand(key, value, role: role) }
+        }
+    }
+
+    /// How many samples were not taken: as many as fit into the gaps at the usual distance.
+    private static func skipped(_ taken: [Double]) -> Int {
+        let distances = zip(taken, taken.dropFirst()).map { $1 - $0 }
+        let usual = median(distances)
+        guard usual > 0 else { return 0 }
+        return distances.reduce(0) { $0 + max(0, Int(($1 / usual).rounded()) - 1) }
+    }
+
+    /// How much the last tenth is above the first three quarters.
+    private static func step(_ values: [Double]) -> Double {
+        guard values.count >= minimumPoints else { return 0 }
+        return median(values.suffix(max(3, values.count / 10))) - median(values.prefix(values.count * 3 / 4))
+    }
+
+    /// The middle of some values; 0 of none.
+    private static func median(_ values: some Sequence<Double>) -> Double {
+        let sorted = values.sorted()
+        guard !sorted.isEmpty else { return 0 }
+        let middle = sorted.count / 2
+        return sorted.count % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
     }
 
     /// The median of the slopes of all pairs; 0 where all points have one time.
@@ -95,27 +162,29 @@ package enum Slopes {
                 slopes.append((right.value - left.value) / (right.time - left.time))
             }
         }
-        guard !slopes.isEmpty else { return 0 }
-        slopes.sort()
-        let middle = slopes.count / 2
-        return slopes.count % 2 == 1 ? slopes[middle] : (slopes[middle - 1] + slopes[middle]) / 2
+        return median(slopes)
     }
 
     /// The table for people.
     package static func table(_ series: [Series]) -> String {
-        var lines = ["source/key  points  hours  first → last (highest)  per hour  verdict"]
+        var lines = ["source/key  points (missing)  hours  first → last (highest)  per hour  step  verdict"]
         for one in series {
-            let verdict =
-                one.bound.map {
-                    one.isViolated ? "VIOLATED: at most \(short($0))" : "green: at most \(short($0))"
-                }
-                ?? "no bound"
             lines.append(
-                "\(one.source)/\(one.key)  \(one.points)  \(short(one.hours))  \(short(one.first)) → \(short(one.last)) "
-                    + "(\(short(one.highest)))  \(short(one.slope))  \(verdict)"
+                "\(one.source)/\(one.key)  \(one.points) (\(one.missing))  \(short(one.hours))  "
+                    + "\(short(one.first)) → \(short(one.last)) (\(short(one.highest)))  \(short(one.slope))  "
+                    + "\(short(one.step))  \(verdict(one))"
             )
         }
         return lines.joined(separator: "\n")
+    }
+
+    private static func verdict(_ one: Series) -> String {
+        guard let bound = one.bound.map(short) else { return "no bound" }
+        if one.isFullOfHoles { return "VIOLATED: most samples are missing" }
+        if !one.isLongEnough { return "not judged: fewer than \(minimumPoints) points" }
+        if one.isSteep { return "VIOLATED: at most \(bound) an hour" }
+        if one.isStep { return "VIOLATED: a step at the end, at most \(bound) an hour" }
+        return "green: at most \(bound) an hour"
     }
 
     private static func short(_ value: Double) -> String {

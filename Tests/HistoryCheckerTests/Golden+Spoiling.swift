@@ -175,6 +175,119 @@ extension Golden {
         probes.append(.object(line))
     }
 
+    /// The settings with one more member.
+    func with(_ key: String, _ value: JSON) -> JSON {
+        var members = settings.object ?? [:]
+        members[key] = value
+        return .object(members)
+    }
+
+    /// The mirror is emptied.
+    mutating func flush(_ phase: String, at time: String) {
+        faults.append(
+            .object([
+                "fault": "redis-flush", "phase": .string(phase),
+                "realtime_ns": .int(Golden.at(time) * 1_000_000),
+            ])
+        )
+    }
+
+    /// Turns the answer to the calls of an operation whose arguments match into a refusal.
+    mutating func refuse(
+        _ operation: String,
+        _ status: Int64,
+        where condition: ([String: JSON]) -> Bool
+    ) throws {
+        let matching = client.indices.filter { index in
+            client[index]["op"]?.string == operation && client[index]["type"]?.string == "ok"
+                && condition(client[index]["args"]?.object ?? [:])
+        }
+        guard !matching.isEmpty else { throw NothingToSpoil(what: operation) }
+        for index in matching {
+            var line = client[index].object!
+            line["type"] = "fail"
+            line["status"] = .int(status)
+            line["result"] = nil
+            client[index] = .object(line)
+        }
+    }
+
+    /// Adds a second call like the first of an operation, by another process.
+    mutating func duplicateCall(
+        _ operation: String,
+        outcome: String = "ok",
+        status: Int64 = 201,
+        _ body: (inout [String: JSON]) -> Void
+    ) throws {
+        let lines = client.filter { $0["op"]?.string == operation }.prefix(2).compactMap(\.object)
+        guard lines.count == 2 else { throw NothingToSpoil(what: operation) }
+        for var line in lines {
+            line["process"] = .int(999)
+            if line["type"]?.string == "ok" {
+                line["type"] = .string(outcome)
+                line["status"] = .int(status)
+            }
+            for key in ["args", "result"] {
+                guard var members = line[key]?.object else { continue }
+                body(&members)
+                line[key] = .object(members)
+            }
+            client.append(.object(line))
+        }
+    }
+
+    /// Moves the final record of an attempt into the first outbox entry from a time on, with another state.
+    mutating func moveRecord(of attempt: String, from old: String, to new: String, at time: String?) throws {
+        let key = AttemptKey(attempt)!
+        func isMeant(_ record: JSON) -> Bool {
+            let view = record["attempt"]?["_1"]
+            return record["attempt"]?["run"]?.string == key.unit.run && view?["task"]?.string == key.unit.task
+                && view?["partition"]?.int == Int64(key.unit.partition)
+                && view?["n"]?.int == Int64(key.number)
+        }
+        var moved: JSON?
+        try change("the record of \(attempt)") { operation, transaction in
+            guard case .create(let path, let data, let isEphemeral) = operation, path.contains("/outbox/")
+            else { return operation }
+            var records = Golden.records(data)
+            if let index = records.firstIndex(where: isMeant) {
+                let record = JSON(
+                    text: Golden.replaced(records[index].text, "\"state\":\"\(old)\"", "\"state\":\"\(new)\"")
+                )!
+                if time == nil {
+                    records[index] = record
+                } else {
+                    moved = record
+                    records.remove(at: index)
+                }
+            } else if let record = moved, let time, transaction.time >= Golden.at(time) {
+                records.append(record)
+                moved = nil
+            }
+            return .create(path: path, data: Golden.outbox(data, records), isEphemeral: isEphemeral)
+        }
+        if moved != nil { throw NothingToSpoil(what: "no outbox entry from \(time ?? "") on") }
+    }
+
+    /// Replaces a text in the outbox and in the mirror, and moves the mirror's index along.
+    mutating func removeAndReplace(_ old: String, _ new: String) throws {
+        try rewrite("/outbox/", old, new)
+        var members: [JSON] = []
+        for line in mirror where line["key"]?.string?.hasSuffix("runs:state:cancelled") == true {
+            members = line["value"]?.array ?? []
+        }
+        mirror = mirror.compactMap { line in
+            let key = line["key"]?.string ?? ""
+            if key.hasSuffix("runs:state:cancelled") { return nil }
+            if key.hasSuffix("runs:state:succeeded") {
+                return .object([
+                    "key": line["key"]!, "type": "zset", "value": .array(line["value"]!.array! + members),
+                ])
+            }
+            return JSON(text: Golden.replaced(line.text, old, new))!
+        }
+    }
+
     /// The records of an outbox entry.
     static func records(_ data: [UInt8]) -> [JSON] { JSON(data)?["records"]?.array ?? [] }
 

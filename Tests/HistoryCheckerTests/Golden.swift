@@ -11,8 +11,10 @@ struct Golden {
     var client: [JSON] = []
     var faults: [JSON] = []
     var mirror: [JSON] = []
+    var samples: [JSON] = []
     var settings: JSON = .object([
         "session_timeout_ms": .int(4000), "settle_ms": .int(5000),
+        "bounds": .object(["rss_bytes": .int(1000)]),
         "live_workers": .array(["worker-2", "worker-3"]),
     ])
 
@@ -33,6 +35,7 @@ struct Golden {
             client: lines(client, "client"),
             faults: lines(faults, "faults"),
             mirror: lines(mirror, "mirror"),
+            samples: lines(samples, "samples"),
             settings: JudgeSettings(settings)
         )
     }
@@ -58,6 +61,7 @@ struct GoldenWriter {
     private var headers: [String: [String: JSON]] = [:]
     private var firedVersions: [String: Int32] = [:]
     private var pid: Int64 = 100
+    private var submitted: [String] = []
 
     // MARK: Basics
 
@@ -164,6 +168,7 @@ struct GoldenWriter {
 
     mutating func submit(_ job: String, owner: String, _ definition: [String: JSON]) {
         let begin = now
+        submitted.append(job)
         let stored = storedDefinition(job, version: 1, definition)
         write(
             sessions["worker-3"]!,
@@ -239,6 +244,7 @@ struct GoldenWriter {
         cause: String,
         version: Int64 = 1,
         suppression: String? = nil,
+        key: String? = nil,
         before: [LogOperation] = []
     ) {
         let job = run.split(separator: "@")[0]
@@ -253,7 +259,9 @@ struct GoldenWriter {
             before + [
                 .set(
                     path: "/root/fired/\(job)",
-                    data: bytes(["mark": time(now)]),
+                    data: bytes([
+                        "mark": time(now), "requests": .object(key.map { [$0: .string(run)] } ?? [:]),
+                    ]),
                     version: firedVersions[String(job)]!
                 ),
                 create("queue/job/\(run)", entry),
@@ -285,6 +293,7 @@ struct GoldenWriter {
             run,
             by: sessions["worker-3"]!,
             cause: "manual",
+            key: run,
             before: [.check(path: "/root/jobname/\(job)", version: -1)]
         )
         answer(
@@ -452,16 +461,13 @@ struct GoldenWriter {
     func attemptRecord(_ attempt: String, _ state: String) -> JSON {
         let key = AttemptKey(attempt)!
         let place = places[attempt]!
-        return .object([
-            "attempt": .object([
-                "run": .string(key.unit.run),
-                "_1": .object([
-                    "task": .string(key.unit.task), "partition": .int(Int64(key.unit.partition)),
-                    "n": .int(Int64(key.number)), "state": .string(state), "worker": .string(place.worker),
-                    "fencing_token": .string(String(place.token)),
-                ]),
-            ])
-        ])
+        var view: [String: JSON] = [
+            "task": .string(key.unit.task), "partition": .int(Int64(key.unit.partition)),
+            "n": .int(Int64(key.number)), "state": .string(state), "worker": .string(place.worker),
+            "fencing_token": .string(String(place.token)),
+        ]
+        if state != "lost" { view["exit_code"] = .int(state == "succeeded" ? 0 : 1) }
+        return .object(["attempt": .object(["run": .string(key.unit.run), "_1": .object(view)])])
     }
 
     private var mirroredAttempts: [String: [String: JSON]] = [:]
@@ -493,7 +499,23 @@ struct GoldenWriter {
         }
     }
 
+    mutating func sample(_ bytes: Int64) {
+        golden.samples.append(
+            .object([
+                "source": "node-1", "role": "node", "pid": .int(7), "rss_bytes": .int(bytes),
+                "realtime_ns": .int(now * 1_000_000), "monotonic_ns": .int(now * 1_000_000),
+            ])
+        )
+    }
+
     mutating func closeMirror() {
+        for job in submitted {
+            golden.mirror.append(
+                .object([
+                    "key": .string("skyfire:{c}:job:\(job)"), "type": "hash", "value": .object([:]),
+                ])
+            )
+        }
         for (run, fields) in mirroredAttempts.sorted(by: { $0.key < $1.key }) {
             golden.mirror.append(
                 .object([

@@ -89,6 +89,7 @@ extension Golden {
         lossOfLeader(&w)
 
         w.at("10:07:40")
+        w.sample(700)
         w.mark("observe-to")
         w.mark("healed")
         w.at("10:07:58")

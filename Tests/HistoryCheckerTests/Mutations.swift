@@ -67,6 +67,23 @@ struct Mutation: Sendable, CustomStringConvertible {
         Mutation("I7", "a client was promised a run that was never queued") { golden in
             try golden.duplicateCall("run") { $0["id"] = "flow@20261124T100111Z.m2" }
         },
+        Mutation("I7", "two requests are answered with one run") { golden in
+            try golden.duplicateCall("run") { $0["key"] = "another" }
+        },
+        Mutation("I14", "the mirror was not filled again after it was emptied") { golden in
+            golden.flush("once", at: "10:05:30")
+            golden.mirror.removeAll { $0["key"]?.string?.hasSuffix("job:tick") == true }
+        },
+        Mutation("I14", "the mirror has a job that never was") { golden in
+            golden.mirror.append(.object(["key": "skyfire:{c}:job:ghost", "type": "hash", "value": "x"]))
+        },
+        Mutation("I14", "a run that lives is missing in the mirror") { golden in
+            let header = Array(#"{"job_version":1,"cause":"manual","state":"paused"}"#.utf8)
+            try golden.add(
+                [.create(path: "/root/runs/flow@20261124T100627Z.m9", data: header, isEphemeral: false)],
+                from: "10:06:30"
+            )
+        },
         Mutation("I14", "a value of the mirror is old") { golden in
             golden.mirror = golden.mirror.map {
                 JSON(text: Golden.replaced($0.text, #""state":"failed""#, #""state":"running""#))!
@@ -232,6 +249,24 @@ struct Mutation: Sendable, CustomStringConvertible {
                 )!
             }
         },
+        Mutation("I4", "a process runs on another worker than it was assigned to") { golden in
+            try golden.changeProbes("\(down)~z~0~1", "end") { $0["worker"] = "worker-2" }
+        },
+        Mutation("I4", "a record names another worker") {
+            try $0.rewrite("/outbox/", #""worker":"worker-1""#, #""worker":"worker-3""#)
+        },
+        Mutation("I4", "a success is recorded of a process that failed") { golden in
+            try golden.changeProbes("\(down)~z~0~1", "end") { $0["exit"] = .int(3) }
+        },
+        Mutation("I4", "a success is recorded of a process that did not end") { golden in
+            try golden.changeProbes("\(down)~z~0~1", "end") { $0["event"] = "beat" }
+        },
+        Mutation("I4", "a failure is recorded of a process that succeeded") { golden in
+            try golden.changeProbes("\(bad)~x~0~1", "end") { $0["exit"] = .int(0) }
+        },
+        Mutation("I4", "another exit code is recorded") {
+            try $0.rewrite("/outbox/", #""exit_code":1"#, #""exit_code":7"#)
+        },
         Mutation("I5", "a task starts before what it needs has ended, by the probes") { golden in
             try golden.changeProbes("\(flow)~b~0~1", "start") {
                 $0["monotonic_ns"] = milliseconds("10:01:10.100")
@@ -242,6 +277,7 @@ struct Mutation: Sendable, CustomStringConvertible {
         },
         Mutation("I5", "a task is assigned although what it needs failed") { golden in
             try golden.moveRecord(of: "\(flow)~b~1~1", from: "succeeded", to: "failed", at: nil)
+            try golden.changeProbes("\(flow)~b~1~1", "end") { $0["exit"] = nil }
             golden.mirror = golden.mirror.map { line in
                 guard line["key"]?.string?.hasSuffix("attempts:\(flow)") == true else { return line }
                 var members = line["value"]!.object!
@@ -281,6 +317,16 @@ struct Mutation: Sendable, CustomStringConvertible {
             try golden.addProbe("\(down)~z~0~1") { line in
                 line["event"] = "start"
                 line["task"] = "ghost"
+            }
+        },
+        Mutation("I8", "a success is recorded that no process started for") { golden in
+            golden.probes.removeAll { $0["run"]?.string == down }
+        },
+        Mutation("I11", "an exclusive task outlives its lease within the session's timeout") { golden in
+            // The last write was at 10:04:30; the lease is 3.2 s, the tolerance 0.2 s.
+            try golden.changeProbes("\(safe)~x~0~1", "beat") { line in
+                line["realtime_ns"] = milliseconds("10:04:33.500")
+                line["monotonic_ns"] = milliseconds("10:04:33.500")
             }
         },
         Mutation("I11", "an exclusive task outlives the contact of its worker") { golden in
@@ -327,6 +373,12 @@ struct Mutation: Sendable, CustomStringConvertible {
             )
         },
         Mutation("I9", "an assignment is left for a worker that is gone") { golden in
+            golden.mirror.append(
+                .object([
+                    "key": "skyfire:{c}:run:flow@20261124T100627Z.m9", "type": "hash",
+                    "value": .object(["state": "running"]),
+                ])
+            )
             try golden.add(
                 [
                     .create(
@@ -398,6 +450,12 @@ struct Mutation: Sendable, CustomStringConvertible {
         Mutation("I13", "a client is told that a free name is taken") { golden in
             try golden.duplicateCall("submit", outcome: "fail", status: 409) { $0["job"] = "ghost" }
         },
+        Mutation("I13", "a name is claimed by a submit that was refused") {
+            try $0.refuse("submit", 422) { $0["job"]?.string == "bad" }
+        },
+        Mutation("I13", "a run is stored that was refused") {
+            try $0.refuse("run", 409) { $0["job"]?.string == "bad" }
+        },
         Mutation("I13", "a job has two definitions") { golden in
             let data = golden.transactions.flatMap(\.operations).compactMap { operation -> [UInt8]? in
                 if case .create("/root/jobs/worker-3/bad@1", let data, _) = operation { data } else { nil }
@@ -410,6 +468,9 @@ struct Mutation: Sendable, CustomStringConvertible {
         },
         Mutation("I15", "the queue grows beyond its bound") {
             $0.settings = $0.with("bounds", .object(["queue_length": .int(0)]))
+        },
+        Mutation("I15", "a node holds more memory than it may") {
+            $0.settings = $0.with("bounds", .object(["rss_bytes": .int(600)]))
         },
         Mutation("I15", "a task is tried again more often than it may") {
             try $0.rewrite("/bad@1", #""max":1"#, #""max":0"#)
@@ -432,6 +493,9 @@ struct Mutation: Sendable, CustomStringConvertible {
     private static let mutationsOfCommands = [
         Mutation("I17", "a cancelled run ends as if nothing had been") { golden in
             try golden.removeAndReplace("\"state\":\"cancelled\"", "\"state\":\"succeeded\"")
+        },
+        Mutation("I17", "a client was promised a cancel that is not there") {
+            try $0.duplicateCall("cancel") { $0["run"] = .string(bad) }
         },
         Mutation("I17", "an attempt starts after the cancel") { golden in
             // The commit of the start comes late; the process with it.
@@ -467,92 +531,11 @@ struct Mutation: Sendable, CustomStringConvertible {
         Mutation("I20", "a command has no time") { try $0.rewrite("/queue/command/", #""at":"#, #""on":"#) },
         Mutation("I20", "a run was stopped and nobody asked") { golden in
             // The request is for another run.
-            try golden.rewrite("/queue/command/", long, "long@20261124T100000Z.m7")
+            let other = "long@20261124T100000Z.m7"
+            try golden.rewrite("/queue/command/", long, other)
+            golden.client = golden.client.map {
+                $0["op"]?.string == "cancel" ? JSON(text: Golden.replaced($0.text, long, other))! : $0
+            }
         },
     ]
-}
-
-extension Golden {
-    /// The settings with one more member.
-    func with(_ key: String, _ value: JSON) -> JSON {
-        var members = settings.object ?? [:]
-        members[key] = value
-        return .object(members)
-    }
-
-    /// Adds a second call like the first of an operation, by another process.
-    mutating func duplicateCall(
-        _ operation: String,
-        outcome: String = "ok",
-        status: Int64 = 201,
-        _ body: (inout [String: JSON]) -> Void
-    ) throws {
-        let lines = client.filter { $0["op"]?.string == operation }.prefix(2).compactMap(\.object)
-        guard lines.count == 2 else { throw NothingToSpoil(what: operation) }
-        for var line in lines {
-            line["process"] = .int(999)
-            if line["type"]?.string == "ok" {
-                line["type"] = .string(outcome)
-                line["status"] = .int(status)
-            }
-            for key in ["args", "result"] {
-                guard var members = line[key]?.object else { continue }
-                body(&members)
-                line[key] = .object(members)
-            }
-            client.append(.object(line))
-        }
-    }
-
-    /// Moves the final record of an attempt into the first outbox entry from a time on, with another state.
-    mutating func moveRecord(of attempt: String, from old: String, to new: String, at time: String?) throws {
-        let key = AttemptKey(attempt)!
-        func isMeant(_ record: JSON) -> Bool {
-            let view = record["attempt"]?["_1"]
-            return record["attempt"]?["run"]?.string == key.unit.run && view?["task"]?.string == key.unit.task
-                && view?["partition"]?.int == Int64(key.unit.partition)
-                && view?["n"]?.int == Int64(key.number)
-        }
-        var moved: JSON?
-        try change("the record of \(attempt)") { operation, transaction in
-            guard case .create(let path, let data, let isEphemeral) = operation, path.contains("/outbox/")
-            else { return operation }
-            var records = Golden.records(data)
-            if let index = records.firstIndex(where: isMeant) {
-                let record = JSON(
-                    text: Golden.replaced(records[index].text, "\"state\":\"\(old)\"", "\"state\":\"\(new)\"")
-                )!
-                if time == nil {
-                    records[index] = record
-                } else {
-                    moved = record
-                    records.remove(at: index)
-                }
-            } else if let record = moved, let time, transaction.time >= Golden.at(time) {
-                records.append(record)
-                moved = nil
-            }
-            return .create(path: path, data: Golden.outbox(data, records), isEphemeral: isEphemeral)
-        }
-        if moved != nil { throw NothingToSpoil(what: "no outbox entry from \(time ?? "") on") }
-    }
-
-    /// Replaces a text in the outbox and in the mirror, and moves the mirror's index along.
-    mutating func removeAndReplace(_ old: String, _ new: String) throws {
-        try rewrite("/outbox/", old, new)
-        var members: [JSON] = []
-        for line in mirror where line["key"]?.string?.hasSuffix("runs:state:cancelled") == true {
-            members = line["value"]?.array ?? []
-        }
-        mirror = mirror.compactMap { line in
-            let key = line["key"]?.string ?? ""
-            if key.hasSuffix("runs:state:cancelled") { return nil }
-            if key.hasSuffix("runs:state:succeeded") {
-                return .object([
-                    "key": line["key"]!, "type": "zset", "value": .array(line["value"]!.array! + members),
-                ])
-            }
-            return JSON(text: Golden.replaced(line.text, old, new))!
-        }
-    }
 }

@@ -57,10 +57,14 @@ struct RobustnessTests {
         let notJudged = bare.compactMap { verdict -> String? in
             if case .notJudged = verdict.state { verdict.id } else { nil }
         }
-        #expect(notJudged == ["I2", "I3", "I5", "I7", "I8", "I9", "I11", "I12", "I13", "I14"])
+        #expect(
+            notJudged == [
+                "I2", "I3", "I4", "I5", "I7", "I8", "I9", "I11", "I12", "I13", "I14", "I15", "I17",
+            ]
+        )
         #expect(Judge.exitCode(bare) == 0)
         #expect(Judge.exitCode(bare, required: ["I1", "I3"]) == 1)
-        #expect(Judge.exitCode(bare, required: ["I1", "I4"]) == 0)
+        #expect(Judge.exitCode(bare, required: ["I1", "I6"]) == 0)
         #expect(bare[1].state == .notJudged(missing: "the mark observe-to or quiet in --faults"))
         #expect(bare[2].state == .notJudged(missing: "--probes"))
         #expect(
@@ -68,6 +72,47 @@ struct RobustnessTests {
                 "not judged: --probes"
             )
         )
+    }
+
+    /// A file without a line says nothing: it is as if it had not been given.
+    @Test func anEmptyFileIsNotGiven() throws {
+        var golden = Golden.history()
+        golden.probes = []
+        golden.client = []
+        golden.samples = []
+        let notJudged = try golden.verdicts().compactMap { verdict -> String? in
+            if case .notJudged = verdict.state { verdict.id } else { nil }
+        }
+        #expect(notJudged == ["I3", "I4", "I5", "I7", "I8", "I11", "I12", "I13", "I15", "I17"])
+    }
+
+    /// Who was taken from a worker is looked at in the end: without the mark there is none.
+    @Test func leftoversNeedTheMarkQuiet() throws {
+        var golden = Golden.history()
+        golden.faults.removeAll { $0["fault"]?.string == "quiet" }
+        #expect(try golden.verdicts()[11].state == .notJudged(missing: "the mark quiet in --faults"))
+    }
+
+    /// Bounds that nothing was measured for, and measurements without a bound, are no success.
+    @Test(arguments: ["fds", "queue_length"]) func boundsWithoutSamplesAreNotJudged(name: String) throws {
+        var golden = Golden.history()
+        golden.settings = golden.with("bounds", .object([name: .int(1000)]))
+        guard case .notJudged = try golden.verdicts()[14].state else {
+            Issue.record("judged")
+            return
+        }
+    }
+
+    /// What ended before the mirror was emptied may be gone from it; nothing else may.
+    @Test func aFlushExcusesWhatWasBefore() throws {
+        var golden = Golden.history()
+        golden.flush("start", at: "10:05:30")
+        golden.flush("stop", at: "10:07:50")
+        golden.mirror.removeAll { $0["key"]?.string?.hasSuffix("run:tick@20261124T100500Z") == true }
+        golden.mirror.removeAll { $0["key"]?.string?.hasSuffix("attempts:tick@20261124T100500Z") == true }
+        #expect(try golden.red() == [])
+        golden.mirror.removeAll { $0["key"]?.string?.hasSuffix("attempts:tick@20261124T100600Z") == true }
+        #expect(try golden.red() == ["I14"])
     }
 
     /// A result that came late is an incident: the record of the loss once more, long after what followed

@@ -45,6 +45,51 @@ struct SlopesTests {
         #expect(try Slopes.fit(warm, settings: Self.settings).map(\.points) == [60])
     }
 
+    /// A median of slopes does not see what comes near the end.
+    @Test(arguments: [46, 54]) func aStepAtTheEndIsSeen(from: Int) throws {
+        let series = try Slopes.fit(Self.samples { $0 < from ? 5_000 : 105_000 }, settings: Self.settings)
+        #expect(series.map(\.isSteep) == [false])
+        #expect(series.map(\.isViolated) == [true])
+        #expect(Slopes.table(series).contains("VIOLATED: a step at the end"))
+        let growth = try Slopes.fit(Self.samples { 5_000 + Int64($0) * 16 }, settings: Self.settings)
+        #expect(growth.map(\.isViolated) == [false], "960 an hour are allowed")
+    }
+
+    @Test func aBoundWithoutASeriesIsAnError() {
+        for wrong in [
+            #"{"slopes":{"rss_byte":1000}}"#, #"{"slopes_by_role":{"nodes":{"rss_bytes":1000}}}"#,
+            #"{"slopes_by_role":{"node":{"rss":1000}}}"#, #"{"slopes":{"rss_bytes":"1000"}}"#,
+        ] {
+            #expect(throws: UnreadableInput.self, "\(wrong)") {
+                try Slopes.fit(Self.samples { _ in 7 }, settings: JudgeSettings(JSON(text: wrong)!))
+            }
+        }
+    }
+
+    /// `null`, a key that is not there, and samples that were not taken.
+    @Test func whatIsMissingIsCounted() throws {
+        var lines = Self.samples { _ in 1_000_000 }
+        for index in 10..<20 {
+            var members = lines[index].json.object!
+            members["rss_bytes"] = index < 15 ? .null : nil
+            lines[index].json = .object(members)
+        }
+        lines.removeSubrange(30..<34)
+        let some = try Slopes.fit(lines, settings: Self.settings)
+        #expect(some.map(\.points) == [46])
+        #expect(some.map(\.missing) == [14])
+        #expect(some.map(\.isViolated) == [false])
+        #expect(Slopes.table(some).contains("46 (14)"))
+        for index in 20..<50 where index % 10 != 0 {
+            var members = lines[index].json.object!
+            members["rss_bytes"] = .null
+            lines[index].json = .object(members)
+        }
+        let most = try Slopes.fit(lines, settings: Self.settings)
+        #expect(most.map(\.isViolated) == [true])
+        #expect(Slopes.table(most).contains("most samples are missing"))
+    }
+
     @Test func longSeriesAreThinnedOut() {
         let points = (0..<50_000).map { (time: Double($0), value: Double($0) * 2) }
         #expect(Slopes.slope(points) == 2)

@@ -10,13 +10,16 @@ from cluster import SLOTS
 from servers import TICK_MS, Redis
 
 GREEN, RED, OPEN = "green", "violated", "not judged"
+INVARIANTS = tuple(f"I{number}" for number in range(1, 21))
 
 
 class Verdict:
     """What the checker says of each invariant."""
 
-    def __init__(self, invariants, text):
+    def __init__(self, invariants, missing, text):
         self.invariants = invariants
+        #: What had to be judged and was not.
+        self.missing = missing
         self.text = text
 
     def having(self, verdict):
@@ -24,12 +27,12 @@ class Verdict:
 
     @property
     def is_green(self):
-        return bool(self.having(GREEN)) and not self.having(RED)
+        return bool(self.having(GREEN)) and not self.having(RED) and not self.missing
 
     def __str__(self):
         parts = []
         for verdict in (RED, GREEN, OPEN):
-            names = self.having(verdict)
+            names = [name + "!" if name in self.missing else name for name in self.having(verdict)]
             if names:
                 parts.append(f"{len(names)} {verdict}" if verdict == GREEN else f"{verdict}: {' '.join(names)}")
         return "; ".join(parts)
@@ -47,11 +50,12 @@ def dump_mirror(cluster, path):
         raise Failed(f"the mirror could not be read: {done.stderr.strip()[-500:]}")
 
 
-def write_settings(cluster, path, bounds=None):
+def write_settings(cluster, path, settle_ms, bounds_by_role):
     settings = {
-        "session_timeout_ms": cluster.session_ms, "tick_ms": TICK_MS, "tolerance_ms": 200, "kill_grace_ms": 10_000,
+        "settle_ms": settle_ms, "session_timeout_ms": cluster.session_ms, "tick_ms": TICK_MS, "tolerance_ms": 200, "kill_grace_ms": 10_000,
         "live_workers": [node.worker for node in cluster.nodes], "slots": SLOTS,
-        "bounds": {"queue_length": 10_000, "znodes": 200_000, "attempts_per_unit": 12, **(bounds or {})},
+        "bounds": {"queue_length": 10_000, "znodes": 200_000, "attempts_per_unit": 12},
+        "bounds_by_role": bounds_by_role,
     }
     write_file(path, json.dumps(settings, indent=1) + "\n")
 
@@ -68,17 +72,21 @@ def on_one_clock(cluster):
     return path
 
 
-def judge(world, cluster, client_log, samples=None, bounds=None, mirror=True):
-    """The verdict on a cluster's whole history. Its inputs stay beside it."""
+def judge(world, cluster, client_log, settle_ms, required, samples=None, bounds_by_role=None):
+    """The verdict on a cluster's whole history. Its inputs stay beside it.
+
+    What is younger than `settle_ms` in the end may still be under way; `required` must be judged to be green.
+    """
     place = cluster.directory
     settings, report = os.path.join(place, "settings.json"), os.path.join(place, "verdict")
-    write_settings(cluster, settings, bounds)
-    command = [world.history, "judge", "--root", cluster.root, "--settings", settings, "--json"]
+    write_settings(cluster, settings, settle_ms, bounds_by_role or {})
+    command = [
+        world.history, "judge", "--root", cluster.root, "--settings", settings, "--json", "--require", ",".join(required),
+    ]
     for log in world.transaction_logs:
         command += ["--txn", log]
     command += ["--probes", on_one_clock(cluster), "--client", client_log, "--faults", cluster.faults.path]
-    if mirror:
-        command += ["--mirror", os.path.join(place, "mirror.ndjson")]
+    command += ["--mirror", os.path.join(place, "mirror.ndjson")]
     if samples:
         command += ["--samples", samples]
     write_file(os.path.join(place, "judge.sh"), " ".join(f"'{word}'" for word in command) + "\n")
@@ -92,11 +100,14 @@ def judge(world, cluster, client_log, samples=None, bounds=None, mirror=True):
 
 def read_verdict(text):
     """Reads the checker's JSON."""
-    invariants, witnesses = {}, []
+    invariants, missing, witnesses = {}, [], []
     for entry in json.loads(text):
         invariants[entry["id"]] = entry["verdict"]
+        if entry["verdict"] == OPEN and entry["required"]:
+            missing.append(entry["id"])
+            witnesses.append(f"{entry['id']} had to be judged and was not: {entry['missing']}")
         if entry["verdict"] == RED:
             for finding in entry["findings"][:3]:
                 witness = "".join(f"\n    {line[:400]}" for line in finding["witness"][:6])
                 witnesses.append(f"{entry['id']} {finding['what']}{witness}")
-    return Verdict(invariants, "\n".join(witnesses))
+    return Verdict(invariants, missing, "\n".join(witnesses))

@@ -13,8 +13,15 @@ from wire import Unreachable
 
 EVERY_S = 10
 # Growth per hour that is no slope: measurements wander.
+PROCESS = {"rss_bytes": 8 << 20, "pss_bytes": 8 << 20, "fds": 4, "threads": 4}
 SLOPES = {
-    "rss_bytes": 8 << 20, "pss_bytes": 8 << 20, "fds": 4, "threads": 4, "znodes": 60, "redis_bytes": 256 << 20,
+    "node": PROCESS, "runner": PROCESS, "zookeeper": {"znodes": 60}, "redis": {"redis_bytes": 256 << 20},
+}
+# What is never exceeded, some times what is usual.
+BOUNDS = {
+    "node": {"rss_bytes": 256 << 20, "pss_bytes": 256 << 20, "fds": 128, "threads": 32},
+    "runner": {"rss_bytes": 64 << 20, "pss_bytes": 64 << 20, "fds": 64, "threads": 4},
+    "redis": {"redis_bytes": 1 << 30},
 }
 # What is drawn; those that need a special cluster are left out. Half of the nodes are never killed, so that their
 # memory can be followed for hours.
@@ -26,6 +33,8 @@ KINDS = DEADLY + (
 )
 MORTAL = 2
 WARM_UP_S = 300
+# Samples that may be missing, as faults are on: so many, or that share.
+FEW, MOST_MISSING = 3, 0.1
 
 
 class Soak(Scene):
@@ -35,6 +44,10 @@ class Soak(Scene):
     cluster_options = {"count": 4}
     workload_options = {"flow_pause": 1.5, "long_pause": 8.0}
     may_fail = True
+    # The last fault is healed seconds before the end.
+    settle_ms = 10_000
+    unjudged = ()
+    bounds_by_role = BOUNDS
 
     def play(self):
         self.sample_file = os.path.join(self.cluster.directory, "samples.ndjson")
@@ -52,6 +65,9 @@ class Soak(Scene):
                 hold(min(self.random.uniform(5, 40), max(0.0, end - time.monotonic())))
         finally:
             sampler.stop()
+        self.notes.append(f"{len(sampler.errors)} of {sampler.asked} samples missing")
+        if len(sampler.errors) > max(FEW, sampler.asked * MOST_MISSING):
+            self.problems.append(f"{self.notes[-1]}, such as {sampler.errors[-1]}")
         self.notes.append(" ".join(f"{kind}×{count}" for kind, count in sorted(counts.items())))
         self._slopes()
 
@@ -82,7 +98,7 @@ class Soak(Scene):
 
     def _slopes(self):
         settings = os.path.join(self.cluster.directory, "slopes.json")
-        write_file(settings, json.dumps({"slopes": SLOPES}))
+        write_file(settings, json.dumps({"slopes_by_role": SLOPES}))
         done = subprocess.run(
             [self.world.history, "slopes", "--samples", self.sample_file, "--settings", settings, "--warm-up",
              str(WARM_UP_S if self.options.hours >= 0.5 else 0)],
@@ -96,12 +112,17 @@ class Soak(Scene):
 
 
 class Sampler:
-    """Writes what the processes of a cluster that are never killed hold, every ten seconds."""
+    """Writes what the processes of a cluster that are never killed hold, every ten seconds.
+
+    What could not be had is written as null and kept in `errors`.
+    """
 
     def __init__(self, cluster, path):
         self._cluster = cluster
         self._file = RecordFile(path)
         self._threads = Background()
+        self.asked = 0
+        self.errors = []
         self._threads.start(self._loop)
 
     def stop(self):
@@ -111,33 +132,38 @@ class Sampler:
     def _loop(self):
         while self._threads.pace(EVERY_S):
             for node in self._cluster.nodes[MORTAL:]:
-                self._process(node.name, "node", node.pid)
+                self._sample(node.name, "node", lambda: figures(node.pid), PROCESS, pid=node.pid)
                 for pid in node.runner_pids():
-                    self._process(f"{node.name}-runner", "runner", pid)
-            try:
-                znodes = self._cluster.ensemble.znode_count()
-                if znodes is not None:
-                    self._file.write({"source": "zookeeper", "role": "zookeeper", "znodes": znodes})
-                memory = self._cluster.redis.memory()
-                if memory is not None:
-                    self._file.write({"source": "redis", "role": "redis", "redis_bytes": memory})
-            except (OSError, Failed, Unreachable):
-                pass  # a fault is on; the next sample comes in ten seconds
+                    self._runner(node, pid)
+            self._sample("zookeeper", "zookeeper", lambda: {"znodes": self._cluster.ensemble.znode_count()}, ("znodes",))
+            self._sample("redis", "redis", lambda: {"redis_bytes": self._cluster.redis.memory()}, ("redis_bytes",))
 
-    def _process(self, source, role, pid):
-        values = figures(pid)
-        if values:
-            self._file.write({"source": source, "role": role, "pid": pid, **values})
+    def _sample(self, source, role, measure, keys, **more):
+        """One line; a fault that is on may make it one without values."""
+        self.asked += 1
+        try:
+            values = measure()
+            if None in values.values():
+                raise Failed("nothing was answered")
+        except (OSError, KeyError, ValueError, Failed, Unreachable) as error:
+            self.errors.append(f"{source}: {type(error).__name__} {error}")
+            values = dict.fromkeys(keys)
+        self._file.write({"source": source, "role": role, **more, **values})
+
+    def _runner(self, node, pid):
+        """A runner, or the guard beside it: each process is a series. Runners are killed, so one may be gone."""
+        try:
+            values = figures(pid)
+        except (OSError, KeyError, ValueError):
+            return
+        self._file.write({"source": f"{node.name}-runner-{pid}", "role": "runner", "pid": pid, **values})
 
 
 def figures(pid):
-    """Memory, descriptors and threads of a process; nothing once it is gone."""
-    try:
-        status = dict(line.split(":", 1) for line in read_file(f"/proc/{pid}/status").splitlines())
-        rollup = dict(line.split(":", 1) for line in read_file(f"/proc/{pid}/smaps_rollup").splitlines()[1:])
-        return {
-            "rss_bytes": int(status["VmRSS"].split()[0]) * 1024, "threads": int(status["Threads"]),
-            "pss_bytes": int(rollup["Pss"].split()[0]) * 1024, "fds": len(os.listdir(f"/proc/{pid}/fd")),
-        }
-    except (OSError, KeyError, ValueError):
-        return None
+    """Memory, descriptors and threads of a process."""
+    status = dict(line.split(":", 1) for line in read_file(f"/proc/{pid}/status").splitlines())
+    rollup = dict(line.split(":", 1) for line in read_file(f"/proc/{pid}/smaps_rollup").splitlines()[1:])
+    return {
+        "rss_bytes": int(status["VmRSS"].split()[0]) * 1024, "threads": int(status["Threads"]),
+        "pss_bytes": int(rollup["Pss"].split()[0]) * 1024, "fds": len(os.listdir(f"/proc/{pid}/fd")),
+    }

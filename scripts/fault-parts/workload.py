@@ -97,6 +97,11 @@ class Workload:
             self.accepted[run] = (time.monotonic(), is_cancelled)
         return run
 
+    def cancel_running(self):
+        """Cancels a run that is not over yet for certain."""
+        run = self.run("long", is_cancelled=True)
+        self._client.end_run(run, "cancel")
+
     def kill(self, run):
         """Ends a run that nobody waits for any more."""
         with self._lock:

@@ -6,7 +6,9 @@
 /// - an attempt with a higher number and a lower or equal token than one before it;
 /// - a final record of an attempt, other than `lost`, after a later attempt of the unit was assigned;
 /// - two final records of one attempt that differ in their state;
-/// - a final record, or a probe, that names another token than the assignment has.
+/// - a final record, or a probe, that names another token or another worker than the assignment has;
+/// - a success whose main process, a probe, did not say `end` with exit code 0, or a failure whose main
+///   process did; an exit code in the record that is another than that of the process.
 func judgeFencing(_ evidence: Evidence, _ judgement: inout Judgement) {
     for attempts in evidence.attempts.values {
         let ordered = attempts.sorted { $0.key.number < $1.key.number }
@@ -40,16 +42,50 @@ func judgeFencing(_ evidence: Evidence, _ judgement: inout Judgement) {
             {
                 judgement.violated("\(final.key) is recorded with token \(token)", life.shown, final.shown)
             }
+            if let life = attempts.first(where: { $0.key == final.key }), life.worker != final.worker {
+                judgement.violated("\(final.key) is recorded as of \(final.worker)", life.shown, final.shown)
+            }
+            if let lines = evidence.probes?[final.key] { judgeResult(final, lines, &judgement) }
         }
     }
-    for (key, lines) in evidence.probes ?? [:] {
-        guard let line = lines.first, let token = line.token,
+    guard let probes = evidence.probes else { return judgement.needs("--probes") }
+    for (key, lines) in probes.sorted(by: { $0.key < $1.key }) {
+        guard let line = lines.first,
             let life = evidence.attempts[key.unit]?.first(where: { $0.key == key })
         else { continue }
         judgement.look()
-        if token != life.token {
+        if let token = line.token, token != life.token {
             judgement.violated("\(key) was given token \(token)", life.shown, line.shown)
         }
+        if let other = lines.first(where: { $0.worker != life.worker }) {
+            judgement.violated("\(key) ran on \(other.worker)", life.shown, other.shown)
+        }
     }
-    if evidence.probes == nil { judgement.remark("tokens of processes were not looked at: no --probes") }
+}
+
+/// Compares the end of a process with the record of it. A process that never started is I8.
+private func judgeResult(_ final: FinalAttempt, _ lines: [ProbeLine], _ judgement: inout Judgement) {
+    let main = lines.filter(\.isMain)
+    guard let last = main.last else { return }
+    let end = main.last { $0.event == "end" }
+    switch final.state {
+    case "succeeded" where end?.exit != 0:
+        judgement.violated(
+            "\(final.key) succeeded and its process "
+                + (end?.exit.map { "ended with \($0)" } ?? "never said that it ended"),
+            final.shown,
+            (end ?? last).shown
+        )
+    case "failed" where end?.exit == 0:
+        judgement.violated("\(final.key) failed and its process ended with 0", final.shown, last.shown)
+    case "failed":
+        if let end, let exit = end.exit, let recorded = final.exitCode, exit != recorded {
+            judgement.violated(
+                "\(final.key) is recorded with exit code \(recorded) and ended with \(exit)",
+                final.shown,
+                end.shown
+            )
+        }
+    default: break
+    }
 }

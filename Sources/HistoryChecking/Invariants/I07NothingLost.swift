@@ -4,7 +4,8 @@
 /// then, and
 /// they stand at `quiet` unless a deletion of the job was asked for; after `run`, `retry` or `rerun` was
 /// answered with an id, a queue entry of
-/// that id had been created by then. By the log, at `quiet`: every entry that was queued longer ago than the
+/// that id had been created by then, and no request other than this one (another key, another job) was
+/// answered with the same id. By the log, at `quiet`: every entry that was queued longer ago than the
 /// time to
 /// settle has a final record of its run. Allowed: an entry that is still queued and waits for the success of
 /// other jobs, or is paused; a second entry of a run that has one; runs that are paused.
@@ -51,6 +52,7 @@ private func waits(_ entry: EntryLife, _ evidence: Evidence) -> Bool {
 
 private func judgeAnswers(_ calls: [ClientCall], _ evidence: Evidence, _ judgement: inout Judgement) {
     let tolerance = evidence.settings.tolerance
+    var requests: [String: ClientCall] = [:]
     for call in calls where call.outcome == .ok {
         let answered = call.end / 1_000_000 + tolerance
         switch call.operation {
@@ -76,9 +78,20 @@ private func judgeAnswers(_ calls: [ClientCall], _ evidence: Evidence, _ judgeme
             if evidence.entries[run]?.contains(where: { $0.begin.time <= answered }) != true {
                 judgement.violated("\(run) was accepted and never queued", call.shown)
             }
+            guard call.argument("run") != run else { continue }
+            if let other = requests[run], !isSameRequest(call, other) {
+                judgement.violated("two requests were answered with \(run)", other.shown, call.shown)
+            }
+            requests[run] = requests[run] ?? call
         default: break
         }
     }
+}
+
+/// Whether a call repeats another one: a run by hand does so by its key alone.
+private func isSameRequest(_ one: ClientCall, _ other: ClientCall) -> Bool {
+    one.operation == other.operation && one.arguments == other.arguments
+        && (one.operation != "run" || one.argument("key") != nil)
 }
 
 private func isDeletion(

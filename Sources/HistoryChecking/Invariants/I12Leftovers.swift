@@ -32,7 +32,5 @@ func judgeLeftovers(_ evidence: Evidence, _ judgement: inout Judgement) {
             }
         }
     }
-    if quiet == nil {
-        judgement.remark("attempts that were taken over were not looked at: no mark quiet in --faults")
-    }
+    if quiet == nil { judgement.needs("the mark quiet in --faults") }
 }

@@ -6,7 +6,9 @@
 /// of
 /// `jobname/<job>`) of its own between its sending and its answer, up to the tolerance; each that was
 /// refused with 409 met a
-/// name that was taken at some moment of its way.
+/// name that was taken at some moment of its way. What was refused for certain (4xx) is not there: a name
+/// is not claimed more often than submits of it were answered ok or have an unknown end, and a run under a
+/// key that was only ever refused is not remembered as asked for.
 func judgeNames(_ evidence: Evidence, _ judgement: inout Judgement) {
     for (job, lives) in evidence.definitions.sorted(by: { $0.key < $1.key }) {
         judgement.look()
@@ -47,6 +49,40 @@ func judgeNames(_ evidence: Evidence, _ judgement: inout Judgement) {
                 judgement.violated("a client was told that \(job) is taken, and it was free", call.shown)
             }
         case .fail, .info: break
+        }
+    }
+    judgeRefusals(calls, evidence, &judgement)
+}
+
+private func judgeRefusals(_ calls: [ClientCall], _ evidence: Evidence, _ judgement: inout Judgement) {
+    // By what a request would have stored: the calls that may have stored it, and the last refusal.
+    var mayHave: [[String]: Int] = [:]
+    var refused: [[String]: ClientCall] = [:]
+    for call in calls {
+        guard let job = call.argument("job").map(ClientLog.jobName) else { continue }
+        let what: [String]
+        switch (call.operation, call.argument("key")) {
+        case ("submit", _): what = [job]
+        case ("run", let key?): what = [job, key]
+        default: continue
+        }
+        if call.outcome == .fail, (400..<500).contains(call.status) {
+            refused[what] = call
+        } else {
+            mayHave[what, default: 0] += 1
+        }
+    }
+    for (what, call) in refused.sorted(by: { $0.value.begin < $1.value.begin }) {
+        judgement.look()
+        let stored =
+            what.count == 1
+            ? (evidence.jobs[what[0]] ?? []).map { "\($0.begin.shown) jobname/\(what[0])" }
+            : evidence.history.requests.filter { [$0.job, $0.key] == what }.map {
+                "\($0.moment.shown) fired/\($0.job): \($0.key) is \($0.run)"
+            }
+        let limit = mayHave[what] ?? 0
+        if stored.count > limit, let last = stored.last {
+            judgement.violated("\(what.joined(separator: " ")) was refused and is stored", call.shown, last)
         }
     }
 }

@@ -7,28 +7,29 @@
 /// alone; the attempt's field is
 ///   final with that state;
 /// - what is final in the mirror has a record in the log with that (term, commit);
-/// - a run that is live at `quiet` is in the mirror with a state that it had.
-/// Records whose outbox entry was deleted before a fault whose name begins with `redis` and says `flush` or
-/// `empty` are not demanded: history is as durable as the mirror's own disk. Judged at the end alone: one
-/// dump does not say
-/// whether a value ever went back.
+/// - a run that is live at `quiet`, for the time to settle at least, is in the mirror, with a state that it
+///   had;
+/// - a job that exists at `quiet`, for that time at least, is in the mirror; one that is gone for that time
+///   is not, nor one that never was.
+/// The last fault (no `stop`) whose name begins with `redis` and says `flush` or `empty` emptied the mirror:
+/// records that entered the outbox before it are not demanded, as the mirror may have had them, and history
+/// is as durable as its own disk. Everything that ended later, and all that lives, is. Judged at the end
+/// alone: one dump does not say whether a value ever went back.
 func judgeMirror(_ evidence: Evidence, _ judgement: inout Judgement) {
     guard let mirror = evidence.mirror else { return judgement.needs("--mirror") }
     guard let quiet = evidence.quiet else { return judgement.needs("the mark quiet in --faults") }
     let history = evidence.history
     let flush = evidence.faults?.faults.last {
-        $0.name.hasPrefix("redis") && ($0.name.contains("flush") || $0.name.contains("empty"))
+        $0.phase != "stop" && $0.name.hasPrefix("redis")
+            && ($0.name.contains("flush") || $0.name.contains("empty"))
     }
-    let gone = Dictionary(history.outbox.map { ($0.name, $0.end) }) { $1 }
-    func isDemanded(_ moment: Moment, _ term: Int64, _ commit: Int64) -> Bool {
-        guard moment.time <= quiet.time - evidence.settle else { return false }
-        guard let flush else { return true }
-        guard case .some(.some(let end)) = gone["\(term)-\(commit)"] else { return true }
-        return end.time > flush.milliseconds
+    let old = quiet.time - evidence.settle
+    func isDemanded(_ moment: Moment) -> Bool {
+        moment.time <= old && flush.map { moment.time > $0.milliseconds } ?? true
     }
     var lastFinal: [String: FinalRun] = [:]
     for final in history.finalRuns { lastFinal[final.run] = final }
-    for final in history.finalRuns where isDemanded(final.moment, final.term, final.commit) {
+    for final in history.finalRuns where isDemanded(final.moment) {
         judgement.look()
         guard let shown = mirror.runs[final.run] else {
             judgement.violated("the mirror does not have \(final.run)", final.shown)
@@ -38,7 +39,7 @@ func judgeMirror(_ evidence: Evidence, _ judgement: inout Judgement) {
             check(final, shown, mirror, &judgement)
         }
     }
-    for final in history.finalAttempts where isDemanded(final.moment, final.term, final.commit) {
+    for final in history.finalAttempts where isDemanded(final.moment) {
         judgement.look()
         guard let shown = mirror.attempts[final.key] else {
             judgement.violated("the mirror does not have \(final.key)", final.shown)
@@ -65,12 +66,45 @@ func judgeMirror(_ evidence: Evidence, _ judgement: inout Judgement) {
             }
         } else if evidence.entries[run]?.contains(where: { $0.begin.lives(until: $0.end, at: quiet) })
             != true,
-            lastFinal[run].map({ isDemanded($0.moment, $0.term, $0.commit) }) ?? true
+            lastFinal[run].map({ isDemanded($0.moment) }) ?? true
         {
             judgement.violated(
                 "the mirror shows a run as live that is not",
                 place,
                 lastFinal[run]?.shown ?? "it has no end either"
+            )
+        }
+    }
+    for run in history.runs where run.begin.lives(until: run.end, at: quiet) && run.begin.time <= old {
+        judgement.look()
+        if mirror.runs[run.run] == nil {
+            judgement.violated("the mirror does not have \(run.run), which lives", run.shown)
+        }
+    }
+    judgeJobs(mirror, at: quiet, settledBy: old, evidence, &judgement)
+}
+
+private func judgeJobs(
+    _ mirror: MirrorDump,
+    at quiet: Moment,
+    settledBy old: Int64,
+    _ evidence: Evidence,
+    _ judgement: inout Judgement
+) {
+    for job in mirror.jobs.sorted() where evidence.jobs[job] == nil {
+        judgement.violated("the mirror shows a job that never was", job)
+    }
+    for (job, lives) in evidence.jobs.sorted(by: { $0.key < $1.key }) {
+        guard let last = lives.last(where: { $0.begin <= quiet }) else { continue }
+        judgement.look()
+        if let end = last.end, end <= quiet {
+            if end.time <= old, mirror.jobs.contains(job) {
+                judgement.violated("the mirror shows \(job), which is deleted", "\(end.shown) jobname/\(job)")
+            }
+        } else if last.begin.time <= old, !mirror.jobs.contains(job) {
+            judgement.violated(
+                "the mirror does not have the job \(job)",
+                "\(last.begin.shown) jobname/\(job)"
             )
         }
     }

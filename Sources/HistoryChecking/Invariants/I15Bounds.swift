@@ -8,7 +8,8 @@
 /// at most one more than its
 /// retries, and attempts that lost their worker after their start at most three. From `--samples`, each
 /// value against `bounds`, or
-/// `bounds_by_role` for the sample's role. A bound that is not given is not looked at.
+/// `bounds_by_role` for the sample's role. A bound that is not given is not looked at; without samples, or
+/// where no sample has what a bound is for, what the log says may be violated and is not enough to be green.
 func judgeBounds(_ evidence: Evidence, _ judgement: inout Judgement) {
     let history = evidence.history
     let settings = evidence.settings
@@ -33,10 +34,9 @@ func judgeBounds(_ evidence: Evidence, _ judgement: inout Judgement) {
     let names = Set((settings.json["bounds"]?.object ?? [:]).keys)
         .union((settings.json["bounds_by_role"]?.object ?? [:]).values.flatMap { ($0.object ?? [:]).keys })
         .subtracting(peaks.map(\.0))
-    guard !names.isEmpty else { return }
-    guard let samples = evidence.samples else {
-        return judgement.needs("--samples for \(names.sorted().joined(separator: ", "))")
-    }
+    guard let samples = evidence.samples else { return judgement.needs("--samples") }
+    guard !names.isEmpty else { return judgement.needs("bounds of what was sampled") }
+    var sampled: Set<String> = []
     for line in samples {
         let role = line.json["role"]?.string
         for name in names.sorted() {
@@ -44,6 +44,7 @@ func judgeBounds(_ evidence: Evidence, _ judgement: inout Judgement) {
                 continue
             }
             judgement.look()
+            sampled.insert(name)
             if value > bound {
                 judgement.violated(
                     "\(name) of \(line.json["source"]?.string ?? "?") is \(value), the bound is \(bound)",
@@ -52,6 +53,8 @@ func judgeBounds(_ evidence: Evidence, _ judgement: inout Judgement) {
             }
         }
     }
+    let unseen = names.subtracting(sampled).sorted()
+    if !unseen.isEmpty { judgement.needs("samples of \(unseen.joined(separator: ", "))") }
 }
 
 private func judgeRetries(_ evidence: Evidence, _ judgement: inout Judgement) {

@@ -7,7 +7,13 @@
 ///   overtook, and
 ///   then is told to stop what it started;
 /// - the run's final record, where there is one, is `cancelled` (`killed`, after a kill).
+/// By the client's log: each `cancel` and `kill` that was answered ok has such a command, accepted by then.
 func judgeCancels(_ evidence: Evidence, _ judgement: inout Judgement) {
+    if let calls = evidence.calls {
+        judgePromises(calls, evidence, &judgement)
+    } else {
+        judgement.needs("--client")
+    }
     for command in evidence.history.commands where command.isAccepted == true {
         guard command.kind == "cancel" || command.kind == "kill", let run = command.target,
             let verdict = command.verdict
@@ -40,6 +46,22 @@ func judgeCancels(_ evidence: Evidence, _ judgement: inout Judgement) {
                     )
                 }
             }
+        }
+    }
+}
+
+private func judgePromises(_ calls: [ClientCall], _ evidence: Evidence, _ judgement: inout Judgement) {
+    let accepted = Dictionary(
+        grouping: evidence.history.commands.filter { $0.isAccepted == true && $0.target != nil },
+        by: { "\($0.kind ?? "") \($0.target ?? "")" }
+    )
+    for call in calls where call.outcome == .ok && ["cancel", "kill"].contains(call.operation) {
+        guard let run = call.argument("run") else { continue }
+        judgement.look()
+        let answered = call.end / 1_000_000 + evidence.settings.tolerance
+        let commands = accepted["\(call.operation) \(run)"] ?? []
+        if !commands.contains(where: { $0.verdict.map { $0.time <= answered } ?? false }) {
+            judgement.violated("a \(call.operation) of \(run) was promised and never accepted", call.shown)
         }
     }
 }

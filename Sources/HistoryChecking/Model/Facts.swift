@@ -69,6 +69,14 @@ package struct EntryLife: Hashable, Sendable {
     package var end: Moment?
 }
 
+/// A request for a run under a key of the client, as `fired/<job>` remembers it.
+package struct RequestFact: Hashable, Sendable {
+    package var job: String
+    package var key: String
+    package var run: String
+    package var moment: Moment
+}
+
 /// A live run: `runs/<run>` from its creation to its deletion.
 package struct RunLife: Hashable, Sendable {
     package var run: String
@@ -101,6 +109,8 @@ package struct AttemptLife: Hashable, Sendable {
     package var reportedOutcome: String?
     /// Its fencing token.
     package var token: Int64 { begin.zxid }
+    /// Whether its command is a task of the test that writes down its own life.
+    package var isProbe: Bool { command?.first?.split(separator: "/").last == "probe" }
 }
 
 /// A report in `status`.
@@ -130,6 +140,7 @@ package struct FinalAttempt: Hashable, Sendable {
     package var key: AttemptKey
     package var state: String
     package var worker: String
+    package var exitCode: Int64?
     package var token: Int64?
     package var term: Int64
     package var commit: Int64

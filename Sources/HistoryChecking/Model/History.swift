@@ -12,6 +12,7 @@ package struct History: Sendable {
     /// Definitions that were replaced and are kept for live runs.
     package var pinned: [DefinitionLife] = []
     package var entries: [EntryLife] = []
+    package var requests: [RequestFact] = []
     package var runs: [RunLife] = []
     package var attempts: [AttemptLife] = []
     package var reports: [ReportLife] = []
@@ -78,6 +79,8 @@ private struct Replay {
     private var openByPath: [String: Int] = [:]
     private var workerOfSession: [Int64: String] = [:]
     private var letters: [String: [UInt8]] = [:]
+    /// Run by key of what `fired/<job>` said last, by job.
+    private var requestsOfJob: [String: [String: JSON]] = [:]
     private var queueLength: Int64 = 0
     private var outboxBytes: Int64 = 0
     private let prefix: String
@@ -264,6 +267,7 @@ private struct Replay {
             guard let (job, version) = Self.versioned(parts[1]) else { return odd(path, context) }
             openByPath[path] = history.pinned.count
             history.pinned.append(DefinitionLife(job: job, version: version, owner: "", begin: moment))
+        case ("fired", 2): requests(of: String(parts[1]), JSON(data), context)
         case ("queue", 3) where parts[1] == "job":
             entry(String(parts[2]), path, JSON(data), context)
         case ("queue", 3) where parts[1] == "command":
@@ -390,6 +394,7 @@ private struct Replay {
                         key: AttemptKey(unit: unit, number: Int(number)),
                         state: state,
                         worker: attempt["worker"]?.string ?? "",
+                        exitCode: attempt["exit_code"]?.int,
                         token: attempt["fencing_token"]?.string.flatMap { Int64($0) },
                         term: version.term ?? 0,
                         commit: version.commit ?? 0,
@@ -421,6 +426,7 @@ private struct Replay {
             )
         case ("configs", 1):
             history.pauses.append((context.moment, JSON(data)?["is_paused"]?.bool ?? false))
+        case ("fired", 2): requests(of: String(parts[1]), JSON(data), context)
         case ("workers", 2):
             guard let index = openByPath[path] else { return }
             history.registrations[index].slots =
@@ -453,6 +459,17 @@ private struct Replay {
         case ("outcomes", 2): leaderWrite(path, context)
         default: break
         }
+    }
+
+    /// Notes which requests are remembered now and were not before.
+    private mutating func requests(of job: String, _ json: JSON?, _ context: Context) {
+        let now = json?["requests"]?.object ?? [:]
+        let before = requestsOfJob[job] ?? [:]
+        for (key, run) in now.sorted(by: { $0.key < $1.key }) where before[key] != run {
+            guard let run = run.string else { continue }
+            history.requests.append(RequestFact(job: job, key: key, run: run, moment: context.moment))
+        }
+        requestsOfJob[job] = now
     }
 
     /// Compares the letters of a run's units with those before: what is over stays as it is.
@@ -513,6 +530,7 @@ private struct Replay {
             history.masters[index].end = moment
             history.masters[index].ending = ending
         case ("jobname", 2): if let index { history.jobs[index].end = moment }
+        case ("fired", 2): requestsOfJob[String(parts[1])] = nil
         case ("jobs", 3): if let index { history.definitions[index].end = moment }
         case ("pinned", 2):
             leaderWrite(path, context)

@@ -9,6 +9,8 @@ package struct ProbeLine: Hashable, Sendable {
     /// Nanoseconds since 1970.
     package var realtime: Int64
     package var pid: Int64
+    /// The exit code, with `end`.
+    package var exit: Int64?
     package var place: String
 
     /// Milliseconds since 1970, as the transaction log counts.
@@ -32,6 +34,7 @@ package struct ProbeLine: Hashable, Sendable {
         self.monotonic = monotonic
         self.realtime = realtime
         pid = json["pid"]?.int ?? 0
+        exit = json["exit"]?.int
         place = line.place
     }
 }
