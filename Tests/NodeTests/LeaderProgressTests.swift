@@ -46,21 +46,37 @@ private final class StuckSession: ForwardingSession, @unchecked Sendable {
     }
 }
 
+/// Another session that refuses, as many times as it is told, to delete the name of a job.
+///
+/// `@unchecked` as its base: it adds an atomic.
+private final class RefusingSession: ForwardingSession, @unchecked Sendable {
+    let refusals: Atomic<Int>
+
+    init(_ session: any ZnodeSession, refusals: Int) {
+        self.refusals = Atomic(refusals)
+        super.init(session)
+    }
+
+    override func multi(
+        _ operations: [StoreOperation]
+    ) async throws(StoreError) -> [StoreOperationResult] {
+        for (index, operation) in operations.enumerated() {
+            guard case .delete(let path, _) = operation, path.description.contains("/jobname/"),
+                refusals.load(ordering: .relaxed) > 0
+            else { continue }
+            refusals.subtract(1, ordering: .relaxed)
+            throw StoreError(.badVersion, operation: "multi", path: path, failedIndex: index)
+        }
+        return try await super.multi(operations)
+    }
+}
+
 @Suite(.timeLimit(.minutes(1))) struct LeaderProgressTests {
     /// A leader that decides nothing any more gives its session up, so that others can lead.
     @Test func leaderWithoutProgressEndsItsSession() async throws {
         let bench = try await Bench()
         let session = StuckSession(bench.session)
-        let leader = LeaderService(
-            identity: MasterRecord(worker: WorkerID(number: 1), address: "127.0.0.1:1", incarnation: "i"),
-            clusterID: "bench",
-            session: session,
-            layout: bench.layout,
-            zones: TimeZoneDatabase(),
-            mirror: try SQLiteMirror(path: nil, logger: bench.logger),
-            time: bench.clock.time,
-            logger: bench.logger
-        )
+        let leader = try Self.leader(session, bench)
         try await bench.with({ try await leader.run() }) {
             try await bench.eventually("it leads") { leader.isLeading }
             session.stick()
@@ -84,5 +100,61 @@ private final class StuckSession: ForwardingSession, @unchecked Sendable {
             }
             #expect(session.state.isOver)
         }
+    }
+
+    /// A leader whose commits are refused again and again believes what is not so: it ends its term, and the next one
+    /// reads everything anew.
+    @Test func leaderWhoseCommitsAreRefusedBeginsAnotherTerm() async throws {
+        let bench = try await Bench()
+        let session = RefusingSession(bench.session, refusals: 150)
+        let leader = try Self.leader(session, bench)
+        let name = try JobName("old")
+        let worker = WorkerID(number: 1)
+        let now = WallTime(milliseconds: 1_800_000_000_000)
+        let definition = JobDefinition(
+            name: name,
+            tasks: [TaskDefinition(id: try TaskID("t"), run: .argv(["true"]))]
+        )
+        _ = try await bench.other.create(bench.layout.worker(worker))
+        _ = try await bench.other.create(bench.layout.jobs(of: worker))
+        _ = try await bench.other.multi(
+            JobOperations.submit(
+                StoredJob(version: 1, createdAt: now, storedAt: now, definition: definition),
+                owner: worker,
+                creationID: "c",
+                upstreams: [],
+                fired: FiredRecord(mark: now.second),
+                firedVersion: nil,
+                bench.layout
+            )
+        )
+        let command = CommandRequest(id: "c", kind: .deleteJob(name, ifVersion: nil), reason: nil, at: now)
+        _ = try await bench.other.create(
+            bench.layout.command(command.id),
+            data: RecordCoding.encode(CommandRecord(request: command))
+        )
+        try await bench.with({ try await leader.run() }) {
+            try await bench.eventually("the job is deleted") {
+                try await bench.other.exists(bench.layout.jobName(name)) == nil
+            }
+            #expect(session.refusals.load(ordering: .relaxed) == 0)
+            let term = try await bench.other.get(bench.layout.term)
+            #expect(
+                try RecordCoding.decode(TermRecord.self, from: term.data, path: bench.layout.term).term == 2
+            )
+        }
+    }
+
+    private static func leader(_ session: any ZnodeSession, _ bench: Bench) throws -> LeaderService {
+        LeaderService(
+            identity: MasterRecord(worker: WorkerID(number: 1), address: "127.0.0.1:1", incarnation: "i"),
+            clusterID: "bench",
+            session: session,
+            layout: bench.layout,
+            zones: TimeZoneDatabase(),
+            mirror: try SQLiteMirror(path: nil, logger: bench.logger),
+            time: bench.clock.time,
+            logger: bench.logger
+        )
     }
 }

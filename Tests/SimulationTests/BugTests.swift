@@ -20,9 +20,9 @@ struct BugTests {
         ("unchecked-definition", 16),
         ("unchecked-worker", 25),
         ("deaf-runner", 40),
-        ("unversioned-start", 35),
+        ("unversioned-start", 1),
         ("forget-on-restart", 45),
-        ("unchecked-owner", 840),
+        ("unchecked-owner", 580),
     ]
 
     @Test func everyBugIsHeldByATest() {

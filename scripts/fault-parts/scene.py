@@ -69,6 +69,8 @@ class Scene:
             self.problems.append(str(failure))
         except Exception:  # a mistake of a scenario is a failure of it, and the others go on
             self.problems.append(traceback.format_exc())
+        if self.problems:
+            self._describe()
         try:
             self._close()
         except Exception:
@@ -142,6 +144,21 @@ class Scene:
             self.client.close()
         if self.cluster is not None:
             self.cluster.end()
+
+    def _describe(self):
+        """Says how things stand where a scenario failed: recordings of a machine that is gone cannot be looked at."""
+        cluster = self.cluster
+        if cluster is None:
+            return
+        try:
+            self.problems.append(
+                f"term {cluster.term} of {cluster.leader and cluster.leader.name}, left: {cluster.unfinished()}")
+        except Failed as failure:
+            self.problems.append(f"the store does not say how things stand: {failure}")
+        for node in cluster.nodes:
+            if os.path.exists(node.log):
+                word = "runs" if node.is_running else "does not run"
+                self.problems.append(f"{node.name} {word}; its log ends with\n{node.tail(8)}")
 
     def _tell(self, seconds, verdict):
         word = "ok  " if not self.problems else "FAIL"

@@ -20,6 +20,8 @@ struct LeaderLoop: ~Copyable {
     private let logger: Logger
     private var random: NodeTime.Randomness
     private var lastCommitHadExternals = false
+    /// How many commits in a row the store has rejected.
+    private var rejections = 0
     private var asked: Set<LeaderLookup> = []
     private var moving: Set<WorkerID> = []
     private var isPausedByConfiguration = false
@@ -103,7 +105,7 @@ struct LeaderLoop: ~Copyable {
         var draft = core
         draft.paused(isPausedByConfiguration)
         draft.outboxFilled(feed.isOutboxFull)
-        let plan = draft.plan(now: time.now(), random: &random)
+        let plan = draft.plan(now: time.now(), budget: .afterRejections(rejections), random: &random)
         for lookup in plan.lookups where asked.insert(lookup).inserted { read(lookup, &group) }
         var transactions = plan.transactions
         let external = lastCommitHadExternals && !transactions.isEmpty ? nil : inbox.takeExternal()
@@ -141,6 +143,7 @@ struct LeaderLoop: ~Copyable {
         }
         switch result {
         case .committed(let version, let zxid):
+            rejections = 0
             draft.committed(plan, zxid: zxid)
             core = draft
             for incident in plan.incidents {
@@ -167,6 +170,10 @@ struct LeaderLoop: ~Copyable {
         return (true, plan.wakeAt)
     }
 
+    /// Each rejection teaches the core what it did not know, so a second one for the same reason is rare. A leader that is
+    /// rejected this often in a row believes what is not so, and reads all of it anew in another term.
+    private static var maximumRejections: Int { 100 }
+
     private mutating func rejected(
         _ transaction: Int,
         _ index: Int,
@@ -175,6 +182,11 @@ struct LeaderLoop: ~Copyable {
         _ external: ExternalTransaction?
     ) throws {
         let isExternal = external != nil && transaction == transactions.count - 1
+        rejections += 1
+        guard rejections < Self.maximumRejections else {
+            if let external { inbox.putBack(external) }
+            throw TermOver.inconsistent("\(rejections) commits in a row were rejected, the last by \(error)")
+        }
         guard transaction < transactions.count else {
             if let external { inbox.putBack(external) }
             throw TermOver.inconsistent("the outbox is not as this leader left it: \(error)")

@@ -4,7 +4,7 @@ import HashTreeCollections
 extension LeaderCore {
     /// The most dependents that one transaction queues; the run stays until all are queued.
     static var dependentsLimit: Int { 200 }
-    /// How many ended runs a plan sees to even where its budget is used up by other work.
+    /// How many ended runs a plan of the usual budget sees to even where other work uses it up.
     static var triggeringMinimum: Int { 8 }
 
     /// Whether others may ask how a run of this job ended.
@@ -19,7 +19,7 @@ extension LeaderCore {
         var seen = 0
         for id in triggering {
             guard let run = runs[id], run.state.isOver else { continue }
-            guard seen < Self.triggeringMinimum || !planning.budget.isUsedUp else {
+            guard seen < planning.triggeringMinimum || !planning.budget.isUsedUp else {
                 rest.append(id)
                 continue
             }
@@ -54,10 +54,11 @@ extension LeaderCore {
         }
         let isLast = entries.count <= Self.dependentsLimit
         entries = Array(entries.prefix(Self.dependentsLimit))
+        // Another run of the same second, in this plan perhaps, must not queue them again.
+        for entry in entries { alreadyEnqueued.insert(entry.run) }
         var transaction = LeaderTransaction()
         guard isLast else {
             transaction.operations = entries.map { .enqueue($0) }
-            for entry in entries { alreadyEnqueued.insert(entry.run) }
             return (transaction, false)
         }
         transaction.operations.append(.setOutcomes(name, own.record, exists: own.exists))
@@ -68,10 +69,6 @@ extension LeaderCore {
         transaction.operations += dropEntry(of: run.id)
         own.exists = true
         outcomes[name] = own
-        let time = run.id.logicalTime
-        for dependent in graph.dependents(of: name) {
-            alreadyEnqueued.remove(RunID(job: dependent, logicalTime: time))
-        }
         for waiting in parked[name] ?? [] {
             if let entry = queue[waiting] { queueOrder.insert(queueItem(entry)) }
         }

@@ -47,10 +47,13 @@ extension LeaderCore {
         /// Attempts that were found started by this plan.
         var starts: [AttemptID: Int] = [:]
         var places = Places()
+        /// How many ended runs it sees to even where its budget is used up by other work.
+        let triggeringMinimum: Int
 
         init(now: WallTime, budget: PlanBudget) {
             self.now = now
             self.budget = budget
+            triggeringMinimum = min(LeaderCore.triggeringMinimum, budget.operations)
         }
     }
 

@@ -270,6 +270,7 @@ package struct LeaderCore: Sendable {
     }
 
     package mutating func queued(_ entry: QueueEntry) {
+        alreadyEnqueued.remove(entry.run)
         guard queue[entry.run] == nil else { return }
         queue[entry.run] = entry
         queueOrder.insert(queueItem(entry))
@@ -424,7 +425,7 @@ package struct LeaderCore: Sendable {
     var takenOver = RecentAttempts()
     /// Results that were refused in this term because they came after their attempt had been taken over.
     package internal(set) var incidents = 0
-    /// Dependents' runs whose queue entry was found to exist.
+    /// Dependents' runs that are in the queue and have not been read from it yet.
     var alreadyEnqueued: Set<RunID> = []
 
     /// Why the store refused an operation.

@@ -50,6 +50,14 @@ package struct PlanBudget: Sendable {
         self.bytes = bytes
     }
 
+    /// For a plan after so many rejections in a row: half as much each time, down to one decision at once, so that what
+    /// is at odds with another part of the same plan comes alone in the end.
+    package static func afterRejections(_ count: Int) -> PlanBudget {
+        var budget = PlanBudget()
+        budget.operations = max(1, budget.operations >> count)
+        return budget
+    }
+
     var isUsedUp: Bool { operations <= 0 || bytes <= 0 }
 
     mutating func spend(operations: Int, bytes: Int) {

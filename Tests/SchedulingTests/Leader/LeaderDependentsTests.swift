@@ -78,6 +78,18 @@ import Testing
         #expect(cluster.store.finalRuns.count == 3)
     }
 
+    /// Three people ask for a run within one second, and one plan sees all three ends.
+    @Test(arguments: 2...5) func runsOfOneSecondThatEndTogetherStartTheChildOnce(_ count: Int) {
+        var cluster = cluster(["a": [], "b": ["a"]])
+        for number in 1...count {
+            cluster.enqueue(Jobs.name("a"), at: time, cause: .manual, suffix: "m\(number)")
+        }
+        cluster.runAll()
+        #expect(cluster.store.finalRuns.count == count + 1)
+        #expect(cluster.store.finalRuns[run("b")]?.state == .succeeded)
+        #expect(cluster.store.runs.isEmpty && cluster.core.alreadyEnqueued.isEmpty)
+    }
+
     @Test func repeatedParentDoesNotStartTheChildAgain() {
         var cluster = cluster(["a": [], "b": ["a"]])
         cluster.enqueue(Jobs.name("a"), at: time)

@@ -155,7 +155,14 @@ struct RandomWorld {
         seconds += 60
         let isManual = Int.random(in: 0..<3, using: &draw) == 0
         let time = Bool.random(using: &draw) ? seconds : seconds - 60
-        let suffix = isManual ? "m\(seconds)" : ""
+        guard isManual else { return enter(name, at: time, suffix: "") }
+        // Several people may ask within one second.
+        let count = Bool.random(using: &draw) ? 1 : Int.random(in: 2...4, using: &draw)
+        for number in 0..<count { enter(name, at: time, suffix: "m\(seconds + Int64(number))") }
+    }
+
+    private mutating func enter(_ name: JobName, at time: Int64, suffix: String) {
+        let isManual = !suffix.isEmpty
         let id = RunID(job: name, logicalTime: UnixTime(seconds: time), suffix: suffix)
         // The store refuses a second entry, and a time that was fired is not fired again; that of a live run may be.
         guard cluster.store.queue[id] == nil, cluster.store.finalRuns[id] == nil else { return }
@@ -302,7 +309,7 @@ struct RandomWorld {
         for name in names { lived.jobChanged(name) }
         let left = decisions(lived)
         // A new leader counts the kill margins anew; when they are over it decides alike.
-        var rebuilt = cluster.recovered()
+        var rebuilt = cluster.recovered(like: lived)
         for (id, worker) in lived.workers where worker.isKillMarginOver {
             if let absence = rebuilt.workers[id]?.absence { rebuilt.killMarginPassed(id, absence: absence) }
         }

@@ -285,8 +285,9 @@ struct ModelCluster {
         toldCommands = Set(store.commands.keys)
     }
 
-    /// A core built from what the store holds, told all facts.
-    func recovered() -> LeaderCore {
+    /// A core built from what the store holds, told all facts: the reports in the order in which another core holds them,
+    /// where given. Of a lost partition that holds its run and another that fails it, the first one decides.
+    func recovered(like other: LeaderCore? = nil) -> LeaderCore {
         var core = LeaderCore(snapshot: store.snapshot)
         for id in store.directories.union(store.workers.keys).sorted() {
             if let worker = store.workers[id] {
@@ -300,7 +301,11 @@ struct ModelCluster {
                 core.workerGone(id, assignVersion: store.assignVersions[id])
             }
         }
-        for (_, report) in store.reports.sorted(by: { $0.key < $1.key }) { core.reported(report) }
+        let names = other?.reports.map(\.znodeName) ?? []
+        func place(_ name: String) -> (Int, String) { (names.firstIndex(of: name) ?? names.count, name) }
+        for (_, report) in store.reports.sorted(by: { place($0.key) < place($1.key) }) {
+            core.reported(report)
+        }
         for entry in store.queue.values.sorted(by: { $0.run < $1.run }) { core.queued(entry) }
         for (_, command) in store.commands.sorted(by: Self.asAsked) { core.commanded(command) }
         for (name, job) in store.jobs {
