@@ -17,6 +17,7 @@ struct BugTests {
         ("no-fence", 2),
         ("unversioned-mark", 4),
         ("no-lease", 90),
+        ("no-kill-margin", 1),
         ("unchecked-definition", 16),
         ("unchecked-worker", 25),
         ("deaf-runner", 40),

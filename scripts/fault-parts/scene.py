@@ -238,6 +238,8 @@ class Cell(Scene):
         # Something must go on after healing, so that "it works again" is seen.
         run = self.workload.run("flow")
         wait_until("a flow after healing", lambda: self._is_over(run), within=40)
+        if self.phase != "idle":
+            wait_until("a timer has fired", self._has_fired, within=30, every=0.2)
         self.workload.cancel_running()
         hold(1)
         if role == LEADER and self.cluster.term - self.term_before < fault.terms:
@@ -250,6 +252,16 @@ class Cell(Scene):
     def _begin(self, node):
         self.cluster.mark(self._fault_name, "start", node.name if node else "", at=self.phase)
         self._fault.strike(self)
+
+    def _has_fired(self):
+        for node in self.cluster.nodes:
+            try:
+                runs = self.client.all_runs(node).values()
+            except Failed:
+                continue  # it has no mirror yet
+            if any(run["job"] in self.workload.timers for run in runs):
+                return True
+        return False
 
     def _is_over(self, run):
         for node in self.cluster.nodes:

@@ -218,9 +218,16 @@ class Disk:
 
     def fill(self):
         """Nothing more fits: the file system shrinks to what it holds."""
-        found = os.statvfs(self.path)
-        used = max(1, (found.f_blocks - found.f_bfree) * found.f_frsize // 1024)
-        run(["mount", "-o", f"remount,size={used}k", self.path])
+        for tries in range(50, 0, -1):
+            found = os.statvfs(self.path)
+            used = max(1, (found.f_blocks - found.f_bfree) * found.f_frsize // 1024)
+            try:
+                run(["mount", "-o", f"remount,size={used}k", self.path])
+                return
+            except Failed:
+                # What is written meanwhile makes it larger than that, and a file system does not become too small.
+                if tries == 1:
+                    raise
 
     def free(self):
         run(["mount", "-o", f"remount,size={self._size}m", self.path])

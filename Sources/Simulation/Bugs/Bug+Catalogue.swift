@@ -101,6 +101,9 @@ extension Bug {
             $0.spawnsAtPrepare = true
         },
         with("no-lease", "exclusive processes outlive the lease") { $0.ignoresLease = true },
+        with("no-kill-margin", "what a lost worker ran of exclusive tasks is taken over without delay") {
+            $0.skipsKillMargin = true
+        },
         with("deaf-runner", "processes are not ended when they should be") { $0.ignoresStop = true },
         with("forget-on-restart", "a node that comes back knows nothing of what its runner holds") {
             $0.forgetsHeld = true

@@ -13,6 +13,7 @@ package struct Bug: Sendable {
     var ignoresLease = false
     var ignoresStop = false
     var forgetsHeld = false
+    var skipsKillMargin = false
 
     init(_ name: String, _ summary: String) {
         self.name = name

@@ -98,6 +98,9 @@ final class Machine: @unchecked Sendable {
 
     private func configuration(_ life: Life) -> NodeConfiguration {
         let (mirror, runner) = (surroundings.mirror, runner)
+        let skipped: Duration? =
+            bug.skipsKillMargin
+            ? LeaseTerms(sessionTimeout: .nanoseconds(surroundings.sessionTimeout)).killMargin : nil
         var configuration = NodeConfiguration(
             mode: "cluster",
             source: LifeSessions(
@@ -118,7 +121,10 @@ final class Machine: @unchecked Sendable {
             now: { life.clock.wall },
             instant: { life.clock.instant },
             // Virtual time: the loop wakes it.
-            sleep: { try await life.lane.sleep(life.clock.trueNanoseconds($0.nanoseconds)) },
+            sleep: { duration in
+                let nanoseconds = duration == skipped ? 1_000_000 : duration.nanoseconds
+                try await life.lane.sleep(life.clock.trueNanoseconds(nanoseconds))
+            },
             draw: { life.random.next() },
             executor: life.lane
         )

@@ -42,6 +42,8 @@ final class Judge: @unchecked Sendable {
 
     private let loop: VirtualLoop
     private let wallStart: Int64
+    /// How long what a lost worker runs of exclusive tasks is left alone: T/5 + 1 s, but for what clocks may drift.
+    private let killMargin: Int64
     private(set) var violations: [Violation] = []
     /// The most that are kept.
     private static let limit = 20
@@ -54,6 +56,8 @@ final class Judge: @unchecked Sendable {
     // Workers.
     private(set) var registrations: [WorkerID: WorkerRegistration] = [:]
     private var owners: [WorkerID: Int64] = [:]
+    /// When the registration of each went last.
+    private var goneAt: [WorkerID: Int64] = [:]
     /// Which worker each session has registered.
     private var nodes: [Int64: WorkerID] = [:]
     private var assigned: [WorkerID: Int] = [:]
@@ -87,9 +91,10 @@ final class Judge: @unchecked Sendable {
     /// Runs whose history the mirror has lost by being emptied.
     private(set) var forgottenByMirror: Set<RunID> = []
 
-    init(loop: VirtualLoop, wallStart: Int64) {
+    init(loop: VirtualLoop, wallStart: Int64, sessionTimeout: Int64) {
         self.loop = loop
         self.wallStart = wallStart
+        killMargin = (sessionTimeout / 5 + .second) / 100 * 99
     }
 
     /// The true wall clock, in seconds.
@@ -216,6 +221,7 @@ final class Judge: @unchecked Sendable {
         if kind == .deleted {
             registrations[id] = nil
             owners[id] = nil
+            goneAt[id] = loop.now
             return
         }
         if kind == .created {
@@ -390,8 +396,12 @@ final class Judge: @unchecked Sendable {
             guard transaction.session == leaderSession, isLeaders(transaction) else { return }
             placed[attempt]?.end = "taken"
             // What has not started may be taken back, as when its run is stopped.
-            if let known = placed[attempt], known.isStarted, registrations[worker] != nil {
+            guard let known = placed[attempt], known.isStarted else { return }
+            if registrations[worker] != nil {
                 violate(.takeover, "\(attempt.znodeName) is taken from \(worker), which is there")
+            } else if known.isExclusive, let gone = goneAt[worker], loop.now - gone < killMargin {
+                let milliseconds = (loop.now - gone) / 1_000_000
+                violate(.lease, "\(attempt.znodeName) is taken over \(milliseconds) ms after \(worker) went")
             }
         }
     }

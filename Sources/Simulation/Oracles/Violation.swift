@@ -25,7 +25,8 @@ package enum Invariant: String, Hashable, Sendable, CaseIterable {
     /// Two processes of one exclusive task (or partition) of a job never run at the same moment, whatever their runs and
     /// attempts.
     case exclusion
-    /// When the ensemble ends the session of a worker, no exclusive process of that worker is left.
+    /// When the ensemble ends the session of a worker, no exclusive process of that worker is left; and its exclusive
+    /// attempts are taken over only when the kill margin has passed since.
     case lease
     /// An attempt is finished once, in the transaction that takes its assignment away; a unit that has succeeded is never
     /// placed again, and has one live attempt at a time.

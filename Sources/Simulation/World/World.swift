@@ -67,7 +67,7 @@ package final class World {
             wallStart: wallStart
         )
         mirror = SimulatedMirror(bug: bug, trace: trace)
-        judge = Judge(loop: loop, wallStart: wallStart)
+        judge = Judge(loop: loop, wallStart: wallStart, sessionTimeout: scenario.sessionTimeout)
         let surroundings = Machine.Surroundings(
             ensemble: ensemble,
             mirror: mirror,
