@@ -128,7 +128,7 @@ package struct ClusterStatusRecord: Hashable, Sendable, Codable {
     package var liveRuns: Int
     package var queued: Int
     package var oldestQueuedAt: WallTime?
-    /// Results refused in this term because their attempt had been taken over.
+    /// Results refused because their attempt had been taken over, in all terms: a new leader goes on from here.
     package var incidents: Int
     /// Whether fewer than half of the known workers are present, so that nothing is taken over.
     package var isSafeMode: Bool

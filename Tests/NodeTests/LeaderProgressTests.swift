@@ -145,6 +145,36 @@ private final class RefusingSession: ForwardingSession, @unchecked Sendable {
         }
     }
 
+    /// What is counted for people goes on with the next leader.
+    @Test func incidentsAreCountedOverTerms() async throws {
+        let bench = try await Bench()
+        let before = ClusterStatusRecord(
+            clusterID: "bench",
+            leader: WorkerID(number: 7),
+            term: 1,
+            commit: 1,
+            at: bench.clock.time.now(),
+            size: 1,
+            hosts: [],
+            liveRuns: 0,
+            queued: 0,
+            oldestQueuedAt: nil,
+            incidents: 3,
+            isSafeMode: false
+        )
+        let path = bench.layout.clusterStatus
+        _ = try await bench.other.set(path, data: RecordCoding.encode(before))
+        let leader = try Self.leader(bench.session, bench)
+        try await bench.with({ try await leader.run() }) {
+            try await bench.eventually("the new leader beats") {
+                bench.clock.forward(milliseconds: 1_000)
+                let data = try await bench.other.get(path).data
+                let beat = try RecordCoding.decode(ClusterStatusRecord.self, from: data, path: path)
+                return beat.leader == WorkerID(number: 1) && beat.incidents == 3
+            }
+        }
+    }
+
     private static func leader(_ session: any ZnodeSession, _ bench: Bench) throws -> LeaderService {
         LeaderService(
             identity: MasterRecord(worker: WorkerID(number: 1), address: "127.0.0.1:1", incarnation: "i"),
