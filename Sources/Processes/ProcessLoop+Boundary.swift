@@ -104,12 +104,29 @@ extension ProcessLoop {
         onEvent(.lingering(id: process.request.id, pids: members.map(\.pid)))
     }
 
+    /// Ends a process that cannot be watched, with what it has started since, as if it had not been started.
+    func abandon(_ process: LiveProcess, _ failure: SpawnFailure) {
+        killBoundary(process)
+        condemn(search.find([process.boundary], in: ProcessTable.all(), mains: mains))
+        // Its program has only just been loaded: KILL ends it at once.
+        while waitpid(process.pid, nil, 0) < 0, errno == EINTR {}
+        // What it has left is reaped while its session is known; what dies later is reaped as a stray.
+        _ = adoptedOrphans()
+        release(process)
+        onEvent(.spawnFailed(failure))
+    }
+
     /// Takes what is left in the pipes, reaps, and reports.
     private func finish(_ process: LiveProcess) {
-        for stream in LogStream.allCases {
-            drain(process, stream)
-            closeStream(process, stream)
-        }
+        for stream in LogStream.allCases { drain(process, stream) }
+        let summaries = release(process)
+        onEvent(.ended(process.report(stdout: summaries.stdout, stderr: summaries.stderr)))
+    }
+
+    /// Gives back all that is held of a process.
+    @discardableResult
+    private func release(_ process: LiveProcess) -> (stdout: LogStreamSummary, stderr: LogStreamSummary) {
+        for stream in LogStream.allCases { closeStream(process, stream) }
         let summaries = process.log.end()
         var end = skyfire_process_end()
         // Its answer is known; this lets the zombie go.
@@ -118,7 +135,7 @@ extension ProcessLoop {
         journal.forget(process.request.id)
         if let group = process.controlGroup { ControlGroup.remove(group) }
         forget(process)
-        onEvent(.ended(process.report(stdout: summaries.stdout, stderr: summaries.stderr)))
+        return summaries
     }
 
     /// Reads what is in a pipe now. Something that escaped the boundary may go on writing, so a pipe's size

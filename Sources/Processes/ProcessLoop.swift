@@ -241,7 +241,7 @@ extension ProcessLoop {
         switch spawn(prepared) {
         case .failure(let failure): refuse(prepared, failure)
         case .success(let pid):
-            let process = adopt(prepared, pid: pid)
+            guard let process = adopt(prepared, pid: pid) else { return }
             onEvent(
                 .started(
                     ProcessStart(id: id, pid: pid, startedAtMilliseconds: process.startedAtMilliseconds)
@@ -257,8 +257,9 @@ extension ProcessLoop {
         onEvent(.spawnFailed(failure))
     }
 
-    /// Takes a process that has just been started into the loop's care.
-    private func adopt(_ prepared: PreparedProcess, pid: pid_t) -> LiveProcess {
+    /// Takes a process that has just been started into the loop's care; `nil` when it cannot be watched, and
+    /// then it has been ended.
+    private func adopt(_ prepared: PreparedProcess, pid: pid_t) -> LiveProcess? {
         close(prepared.stdout.writeEnd)
         close(prepared.stderr.writeEnd)
         if let group = prepared.controlGroup { close(group.entry) }
@@ -281,12 +282,19 @@ extension ProcessLoop {
         live[slot] = process
         slots[prepared.request.id] = slot
         mains.insert(pid)
-        let isWatched =
-            process.pidDescriptor >= 0 && watch(process.pidDescriptor, .process, slot: slot)
-            && watch(process.stdout, .stdout, slot: slot) && watch(process.stderr, .stderr, slot: slot)
         // prepare() holds two descriptors more than are open by now, so there is room for the pidfd; what is
         // left is the kernel out of memory.
-        precondition(isWatched, "no descriptor or memory to watch process \(pid): \(errorText(errno))")
+        guard process.pidDescriptor >= 0, watch(process.pidDescriptor, .process, slot: slot),
+            watch(process.stdout, .stdout, slot: slot), watch(process.stderr, .stderr, slot: slot)
+        else {
+            let number = process.pidDescriptor < 0 ? -process.pidDescriptor : errno
+            let message = "cannot watch \(prepared.request.arguments[0]): \(errorText(number))"
+            abandon(
+                process,
+                SpawnFailure(id: prepared.request.id, step: .resources, errno: number, message: message)
+            )
+            return nil
+        }
         if let timeout = prepared.request.timeout {
             schedule(.timeout, process, at: process.startedAtNanoseconds + timeout.boundedNanoseconds)
         }
