@@ -7,10 +7,6 @@ struct DeadlineQueue {
         case timeout
         /// The grace after the first signal is over.
         case grace
-        /// The boundary is to be looked at again.
-        case boundary
-        /// A boundary still not empty is to be reported.
-        case lingering
     }
 
     struct Entry {

@@ -31,6 +31,8 @@ final class LiveProcess {
     var wasKilled = false
     /// How often the boundary was found not empty.
     var boundaryLooks = 0
+    /// Whether it was reported that the boundary does not get empty.
+    var hasLingered = false
 
     init(
         prepared: PreparedProcess,
@@ -51,6 +53,15 @@ final class LiveProcess {
         self.controlGroup = controlGroup
         self.stdout = prepared.stdout.readEnd
         self.stderr = prepared.stderr.readEnd
+    }
+
+    var boundary: Boundary {
+        Boundary(
+            session: pid,
+            startTicks: startTicks,
+            mark: request.boundaryMark,
+            controlGroup: controlGroup
+        )
     }
 
     func report(stdout: LogStreamSummary, stderr: LogStreamSummary) -> ProcessExit {

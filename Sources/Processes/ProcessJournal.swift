@@ -101,15 +101,17 @@ extension ProcessJournal {
         var pid: pid_t = 0
         var startTicks: UInt64 = 0
 
-        /// Whether a process belongs to the attempt.
+        /// The attempt's boundary.
         ///
         /// The session's leader must be the recorded process itself; once it is gone its number may have
-        /// been given to another session, and then only the mark counts.
-        func owns(_ process: ProcessStatus, sessionIsKnown: Bool) -> Bool {
-            guard pid == 0 || process.startTicks >= startTicks, process.pid != getpid() else { return false }
-            if sessionIsKnown, process.session == pid || process.group == pid { return true }
-            guard let mark else { return false }
-            return ProcessTable.environment(of: process.pid, contains: mark)
+        /// been given to another session, and then only the mark and the control group count.
+        func boundary(sessionIsKnown: Bool) -> Boundary {
+            Boundary(
+                session: sessionIsKnown ? pid : 0,
+                startTicks: startTicks,
+                mark: mark,
+                controlGroup: controlGroup
+            )
         }
     }
 
@@ -127,23 +129,27 @@ extension ProcessJournal {
         // Sessions whose leader was seen alive. A number stays taken while one of its session lives, so their
         // survivors are known in the next look although the leader is dead by then.
         var knownSessions: Set<String> = []
+        var search = BoundarySearch(subreaper: nil)
+        var isUncertain = false
         repeat {
             let previous = surviving
             surviving = [:]
             var waiting: [pollfd] = []
             let processes = ProcessTable.all()
-            for record in records {
-                let leaderLives = processes.contains {
-                    $0.pid == record.pid && $0.startTicks == record.startTicks
-                }
+            let starts = Dictionary(processes.map { ($0.pid, $0.startTicks) }) { first, _ in first }
+            let boundaries = records.map { record in
+                let leaderLives = starts[record.pid] == record.startTicks
                 if leaderLives { knownSessions.insert(record.id) }
-                let isKnown = leaderLives || (knownSessions.contains(record.id) && previous[record.id] != nil)
-                let grouped = Set(record.controlGroup.map { ControlGroup.members($0) } ?? [])
-                if let group = record.controlGroup, !grouped.isEmpty { ControlGroup.kill(group) }
-                for process in processes
-                where !process.isDead
-                    && (grouped.contains(process.pid) || record.owns(process, sessionIsKnown: isKnown))
-                {
+                return record.boundary(
+                    sessionIsKnown: leaderLives
+                        || (knownSessions.contains(record.id) && previous[record.id] != nil)
+                )
+            }
+            let found = search.find(boundaries, in: processes, mains: [])
+            isUncertain = found.contains { $0.isUncertain }
+            for (record, found) in zip(records, found) {
+                if let group = record.controlGroup { ControlGroup.kill(group) }
+                for process in found.members {
                     surviving[record.id, default: []].append(process.pid)
                     let descriptor = skyfire_pidfd_open(process.pid)
                     if descriptor >= 0 {
@@ -154,10 +160,11 @@ extension ProcessJournal {
                     }
                 }
             }
-            // One ended process is enough to look again; what is stuck ends the wait after 50 ms.
-            if !waiting.isEmpty { poll(&waiting, nfds_t(waiting.count), 50) }
+            // One ended process is enough to look again; what is stuck ends the wait after 50 ms, and the doubt
+            // whether a process is in the midst of an exec after 5.
+            if !waiting.isEmpty || isUncertain { poll(&waiting, nfds_t(waiting.count), isUncertain ? 5 : 50) }
             for entry in waiting { close(entry.fd) }
-        } while !surviving.isEmpty && bootNanoseconds() < deadline
+        } while (!surviving.isEmpty || isUncertain) && bootNanoseconds() < deadline
         for record in records where surviving[record.id] == nil {
             if let group = record.controlGroup {
                 ControlGroup.remove(group)

@@ -22,100 +22,111 @@ extension ProcessLoop {
         unwatch(process.pidDescriptor)
         // The zombie keeps the group's number, so this reaches no stranger.
         if result > 0 { Glibc.kill(-process.pid, SIGKILL) }
-        ended.append(process.slot)
+        unlooked.insert(process.slot)
     }
 
-    /// Kills the group, and what left the group but not the boundary.
+    /// Kills the group and the control group, at once and without looking around.
+    ///
+    /// What has left them is found by the next `settle`, in one look for all that were killed, so that many
+    /// that have to end by one moment do not wait for each other's looks.
     func killBoundary(_ process: LiveProcess) {
         process.wasKilled = true
+        // The main process is not reaped yet, so its group is still its own.
         Glibc.kill(-process.pid, SIGKILL)
         if let group = process.controlGroup { ControlGroup.kill(group) }
-        condemn(members(of: process, in: ProcessTable.all()))
+        unlooked.insert(process.slot)
     }
 
-    private func condemn(_ members: [ProcessStatus]) {
-        for member in members where ProcessTable.send(SIGKILL, to: member) {
+    /// Kills what was found of boundaries, and makes it ours to reap.
+    private func condemn(_ found: [BoundarySearch.Found]) {
+        for member in found.lazy.flatMap(\.members) where ProcessTable.send(SIGKILL, to: member) {
             condemned[member.pid] = member.startTicks
         }
     }
 
-    /// The living processes of a boundary, the main process not counted.
-    private func members(of process: LiveProcess, in table: [ProcessStatus]) -> [ProcessStatus] {
-        // What left the group for another one is still known by its session or its mark.
-        let grouped = Set(process.controlGroup.map { ControlGroup.members($0) } ?? [])
-        let mark = process.request.boundaryMark
-        let own = getpid()
-        return table.filter { candidate in
-            guard candidate.pid != process.pid, candidate.pid != own, !candidate.isDead,
-                candidate.startTicks >= process.startTicks
-            else { return false }
-            if candidate.session == process.pid || candidate.group == process.pid
-                || grouped.contains(candidate.pid)
-            {
-                return true
-            }
-            guard let mark else { return false }
-            return ProcessTable.environment(of: candidate.pid, contains: mark)
-        }
-    }
-
-    /// Reports the ended processes whose boundary is empty; kills in the others and looks again soon.
+    /// Reports the ended processes whose boundary is empty; kills in the others, and in those of killed
+    /// processes, and looks again soon.
     ///
-    /// One look at the adopted orphans serves all; only when one of them may belong to an ended process is
-    /// `/proc` walked, once for all.
-    func settleEnded() {
-        guard !ended.isEmpty else { return }
-        let settling = ended.compactMap { live[$0] }
-        ended.removeAll(keepingCapacity: true)
+    /// One look at the adopted orphans serves all that have ended. Only when one of them may belong to an ended
+    /// process, or when a process was killed and has not ended yet, is `/proc` walked, once for all.
+    func settle() {
+        if !unsettled.isEmpty, nextLookNanoseconds <= bootNanoseconds() { unlooked.formUnion(unsettled) }
+        guard !unlooked.isEmpty else { return }
+        let settling = unlooked.compactMap { live[$0] }
+        unlooked.removeAll()
         let adopted = adoptedOrphans()
-        var table: [ProcessStatus]?
-        for process in settling where process.end != nil {
+        var needsLook = false
+        for process in settling {
             // An orphan older than the process cannot descend from it.
             let mayHaveLeftovers =
                 adopted?.contains { $0.startTicks >= process.startTicks && !$0.isDead } ?? true
-            guard mayHaveLeftovers else {
+            if process.end != nil, !mayHaveLeftovers {
                 finish(process)
-                continue
+            } else {
+                unsettled.insert(process.slot)
+                needsLook = true
             }
-            let all = table ?? ProcessTable.all()
-            table = all
-            let leftovers = members(of: process, in: all)
-            if leftovers.isEmpty {
-                // Some have died since they were listed; they are reaped while their session is known.
-                _ = adoptedOrphans()
-                finish(process)
-                continue
-            }
-            condemn(leftovers)
-            if let group = process.controlGroup { ControlGroup.kill(group) }
-            if process.boundaryLooks == 0 {
-                schedule(
-                    .lingering,
-                    process,
-                    at: process.endedAtNanoseconds + Self.lingeringAfterNanoseconds
-                )
-            }
-            let pause: Int64 = 1_000_000 << Int64(min(process.boundaryLooks, 7))
-            process.boundaryLooks += 1
-            schedule(.boundary, process, at: bootNanoseconds() + pause)
         }
+        if needsLook { lookIntoBoundaries() }
     }
 
-    func reportLingering(_ process: LiveProcess) {
-        let pids = members(of: process, in: ProcessTable.all()).map(\.pid)
-        if !pids.isEmpty { onEvent(.lingering(id: process.request.id, pids: pids)) }
+    /// Walks `/proc` once for all boundaries that are not known to be empty, and kills what is in them.
+    private func lookIntoBoundaries() {
+        let begin = bootNanoseconds()
+        let looked = unsettled.compactMap { live[$0] }
+        let found = search.find(looked.map(\.boundary), in: ProcessTable.all(), mains: mains)
+        condemn(found)
+        // Some have died since they were listed; they are reaped while their session is known.
+        _ = adoptedOrphans()
+        let now = bootNanoseconds()
+        var fewestLooks = Int.max
+        for (process, found) in zip(looked, found) {
+            if found.members.isEmpty, !found.isUncertain {
+                unsettled.remove(process.slot)
+                // Else its main process has yet to die; that event brings it back.
+                if process.end != nil { finish(process) }
+                continue
+            }
+            if let group = process.controlGroup { ControlGroup.kill(group) }
+            reportLingering(process, found.members, now)
+            fewestLooks = min(fewestLooks, process.boundaryLooks)
+            process.boundaryLooks += 1
+        }
+        // Long lists of processes must not keep the thread from its other work.
+        nextLookNanoseconds = now + max(1_000_000 << Int64(min(fewestLooks, 7)), now - begin)
     }
 
-    private func isMainProcess(_ pid: pid_t) -> Bool {
-        live.contains { $0?.pid == pid }
+    private func reportLingering(_ process: LiveProcess, _ members: [ProcessStatus], _ now: Int64) {
+        guard process.end != nil, !process.hasLingered, !members.isEmpty,
+            now - process.endedAtNanoseconds >= Self.lingeringAfterNanoseconds
+        else { return }
+        process.hasLingered = true
+        onEvent(.lingering(id: process.request.id, pids: members.map(\.pid)))
+    }
+
+    /// Ends a process that cannot be watched, with what it has started since, as if it had not been started.
+    func abandon(_ process: LiveProcess, _ failure: SpawnFailure) {
+        killBoundary(process)
+        condemn(search.find([process.boundary], in: ProcessTable.all(), mains: mains))
+        // Its program has only just been loaded: KILL ends it at once.
+        while waitpid(process.pid, nil, 0) < 0, errno == EINTR {}
+        // What it has left is reaped while its session is known; what dies later is reaped as a stray.
+        _ = adoptedOrphans()
+        release(process)
+        onEvent(.spawnFailed(failure))
     }
 
     /// Takes what is left in the pipes, reaps, and reports.
     private func finish(_ process: LiveProcess) {
-        for stream in LogStream.allCases {
-            drain(process, stream)
-            closeStream(process, stream)
-        }
+        for stream in LogStream.allCases { drain(process, stream) }
+        let summaries = release(process)
+        onEvent(.ended(process.report(stdout: summaries.stdout, stderr: summaries.stderr)))
+    }
+
+    /// Gives back all that is held of a process.
+    @discardableResult
+    private func release(_ process: LiveProcess) -> (stdout: LogStreamSummary, stderr: LogStreamSummary) {
+        for stream in LogStream.allCases { closeStream(process, stream) }
         let summaries = process.log.end()
         var end = skyfire_process_end()
         // Its answer is known; this lets the zombie go.
@@ -124,7 +135,7 @@ extension ProcessLoop {
         journal.forget(process.request.id)
         if let group = process.controlGroup { ControlGroup.remove(group) }
         forget(process)
-        onEvent(.ended(process.report(stdout: summaries.stdout, stderr: summaries.stderr)))
+        return summaries
     }
 
     /// Reads what is in a pipe now. Something that escaped the boundary may go on writing, so a pipe's size
@@ -145,7 +156,7 @@ extension ProcessLoop {
     /// anew until nobody in it has died since the last reading.
     private func adoptedOrphans() -> [ProcessStatus]? {
         for _ in 0..<16 {
-            guard let pids = orphans.pids()?.filter({ !isMainProcess($0) }) else { return nil }
+            guard let pids = orphans.pids()?.filter({ !mains.contains($0) }) else { return nil }
             let adopted = pids.compactMap { ProcessTable.status(of: $0) }
             let hasFreshDead =
                 adopted.count < pids.count || adopted.contains { $0.isDead && strayZombies[$0.pid] == nil }
@@ -161,7 +172,7 @@ extension ProcessLoop {
         guard now >= nextOrphanLook else { return }
         nextOrphanLook = now + Self.orphanLookNanoseconds
         guard let pids = orphans.pids() else { return }
-        reap(pids.filter { !isMainProcess($0) }.compactMap { ProcessTable.status(of: $0) })
+        reap(pids.filter { !mains.contains($0) }.compactMap { ProcessTable.status(of: $0) })
         condemned = condemned.filter { ProcessTable.status(of: $0.key)?.startTicks == $0.value }
     }
 
@@ -174,10 +185,9 @@ extension ProcessLoop {
             return
         }
         let now = bootNanoseconds()
-        let sessions = Set(live.compactMap { $0?.pid })
         var strays: [pid_t: Int64] = [:]
         for zombie in zombies {
-            if sessions.contains(zombie.session) || condemned[zombie.pid] == zombie.startTicks
+            if mains.contains(zombie.session) || condemned[zombie.pid] == zombie.startTicks
                 || controlGroups?.contain(zombie.pid) == true
             {
                 _ = skyfire_process_reap(zombie.pid)

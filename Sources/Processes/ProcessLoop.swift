@@ -46,8 +46,15 @@ final class ProcessLoop: @unchecked Sendable {
     private var stopsBeforeStart: [String: ProcessInbox.Stop] = [:]
     private var isClosing = false
     var deadlines = DeadlineQueue()
-    /// Slots whose main process has ended and whose boundary has not been looked at since.
-    var ended: [Int] = []
+    /// The main processes of all that is live.
+    private(set) var mains: Set<pid_t> = []
+    /// Slots that were killed, or whose main process has ended, and whose boundary has not been looked at since.
+    var unlooked: Set<Int> = []
+    /// Slots whose boundary was not empty when it was looked at, or not for certain.
+    var unsettled: Set<Int> = []
+    /// When the boundaries of these are looked at again.
+    var nextLookNanoseconds: Int64 = 0
+    var search: BoundarySearch
     let orphans: AdoptedOrphans
     /// When adopted zombies that belong to no attempt were first seen, by pid.
     var strayZombies: [pid_t: Int64] = [:]
@@ -74,6 +81,7 @@ final class ProcessLoop: @unchecked Sendable {
         pollDescriptor = epoll_create1(Int32(EPOLL_CLOEXEC))
         wakeDescriptor = eventfd(0, Int32(EFD_CLOEXEC) | Int32(EFD_NONBLOCK))
         orphans = AdoptedOrphans()
+        search = BoundarySearch(subreaper: orphans.subreaper)
         controlGroups = usesControlGroups ? ControlGroups() : nil
         guard pollDescriptor >= 0, wakeDescriptor >= 0, watch(wakeDescriptor, .wake, slot: 0) else {
             throw ProcessError(errno: errno, "making the supervisor's descriptors")
@@ -116,7 +124,7 @@ final class ProcessLoop: @unchecked Sendable {
                 self.timer = nil
                 timer.fire()
             }
-            settleEnded()
+            settle()
             lookAfterOrphans()
             freeSlots += releasedSlots
             releasedSlots.removeAll()
@@ -125,9 +133,10 @@ final class ProcessLoop: @unchecked Sendable {
     }
 
     private func waitMilliseconds() -> Int32 {
-        if !backlog.isEmpty { return 0 }
+        if !backlog.isEmpty || !unlooked.isEmpty { return 0 }
         var due = deadlines.first?.dueNanoseconds ?? .max
         if !slots.isEmpty || !strayZombies.isEmpty { due = min(due, nextOrphanLook) }
+        if !unsettled.isEmpty { due = min(due, nextLookNanoseconds) }
         if let timer { due = min(due, timer.dueNanoseconds) }
         due = min(due, nextLeaseEnforcement())
         if due == .max { return -1 }
@@ -166,8 +175,6 @@ final class ProcessLoop: @unchecked Sendable {
                 process.hasTimedOut = true
                 stop(process, process.request.stopPolicy)
             case .grace where process.end == nil && !process.wasKilled: killBoundary(process)
-            case .boundary: ended.append(process.slot)
-            case .lingering: reportLingering(process)
             case .timeout, .grace: break
             }
         }
@@ -234,7 +241,7 @@ extension ProcessLoop {
         switch spawn(prepared) {
         case .failure(let failure): refuse(prepared, failure)
         case .success(let pid):
-            let process = adopt(prepared, pid: pid)
+            guard let process = adopt(prepared, pid: pid) else { return }
             onEvent(
                 .started(
                     ProcessStart(id: id, pid: pid, startedAtMilliseconds: process.startedAtMilliseconds)
@@ -250,8 +257,9 @@ extension ProcessLoop {
         onEvent(.spawnFailed(failure))
     }
 
-    /// Takes a process that has just been started into the loop's care.
-    private func adopt(_ prepared: PreparedProcess, pid: pid_t) -> LiveProcess {
+    /// Takes a process that has just been started into the loop's care; `nil` when it cannot be watched, and
+    /// then it has been ended.
+    private func adopt(_ prepared: PreparedProcess, pid: pid_t) -> LiveProcess? {
         close(prepared.stdout.writeEnd)
         close(prepared.stderr.writeEnd)
         if let group = prepared.controlGroup { close(group.entry) }
@@ -273,12 +281,20 @@ extension ProcessLoop {
         if prepared.request.isLeased { leasedCount += 1 }
         live[slot] = process
         slots[prepared.request.id] = slot
-        let isWatched =
-            process.pidDescriptor >= 0 && watch(process.pidDescriptor, .process, slot: slot)
-            && watch(process.stdout, .stdout, slot: slot) && watch(process.stderr, .stderr, slot: slot)
+        mains.insert(pid)
         // prepare() holds two descriptors more than are open by now, so there is room for the pidfd; what is
         // left is the kernel out of memory.
-        precondition(isWatched, "no descriptor or memory to watch process \(pid): \(errorText(errno))")
+        guard process.pidDescriptor >= 0, watch(process.pidDescriptor, .process, slot: slot),
+            watch(process.stdout, .stdout, slot: slot), watch(process.stderr, .stderr, slot: slot)
+        else {
+            let number = process.pidDescriptor < 0 ? -process.pidDescriptor : errno
+            let message = "cannot watch \(prepared.request.arguments[0]): \(errorText(number))"
+            abandon(
+                process,
+                SpawnFailure(id: prepared.request.id, step: .resources, errno: number, message: message)
+            )
+            return nil
+        }
         if let timeout = prepared.request.timeout {
             schedule(.timeout, process, at: process.startedAtNanoseconds + timeout.boundedNanoseconds)
         }
@@ -313,11 +329,14 @@ extension ProcessLoop {
     private func enforceLease() {
         guard let lease, leasedCount > 0 else { return }
         let now = bootNanoseconds()
+        var hasKilled = false
         for case let process? in live where process.request.isLeased && process.end == nil {
             let policy = process.request.stopPolicy
             if now >= lease.dueNanoseconds {
                 process.hasLostLease = true
-                if !process.wasKilled { killBoundary(process) }
+                if process.wasKilled { continue }
+                killBoundary(process)
+                hasKilled = true
             } else if !process.hasLostLease, now >= lease.warningNanoseconds(grace: policy.grace) {
                 process.hasLostLease = true
                 stop(
@@ -326,6 +345,8 @@ extension ProcessLoop {
                 )
             }
         }
+        // What left the groups comes before everything else too.
+        if hasKilled { settle() }
     }
 
     /// When `enforceLease` has something to do next.
@@ -427,6 +448,9 @@ extension ProcessLoop {
     func forget(_ process: LiveProcess) {
         if process.request.isLeased { leasedCount -= 1 }
         slots.removeValue(forKey: process.request.id)
+        mains.remove(process.pid)
+        unlooked.remove(process.slot)
+        unsettled.remove(process.slot)
         live[process.slot] = nil
         releasedSlots.append(process.slot)
         inbox.withLock { _ = $0.logs.removeValue(forKey: process.request.id) }

@@ -4,8 +4,8 @@ import Synchronization
 
 /// Starts processes, collects their output, watches them and ends them: all on one thread of its own.
 ///
-/// The boundary of an attempt is the session its main process begins, and the processes that carry the
-/// request's `boundaryVariable`. When the main process ends, by itself or not, what is left of the boundary
+/// The boundary of an attempt is the session its main process begins, and the descendants of this process that
+/// carry the request's `boundaryVariable`. When the main process ends, by itself or not, what is left of the boundary
 /// is killed, and the end is reported only when nothing of it is left; so background children do not outlive
 /// their attempt. Where control groups (version 2) can be made the attempt has one of its own, which nothing
 /// leaves; elsewhere what leaves the session by `setsid` **and** drops the variable escapes. Output still in the pipes at the end is taken, then they are closed, whoever may

@@ -77,19 +77,13 @@ enum ProcessTable {
         return found
     }
 
-    /// Whether a process was given this `NAME=value` in its environment when its program started.
+    /// What a process was given as its environment when its program started: `NAME=value`, each with a zero byte.
     ///
-    /// In the midst of an exec a process has no environment to read; so an empty one is read again for a
-    /// moment.
-    static func environment(of pid: pid_t, contains entry: String) -> Bool {
-        let wanted = Array(entry.utf8)
-        for _ in 0..<20 {
-            guard let content = readSmallFile("/proc/\(pid)/environ", limit: 4 << 20) else { return false }
-            if !content.isEmpty { return content.split(separator: 0).contains { $0.elementsEqual(wanted) } }
-            guard let status = status(of: pid), !status.isDead, hasProgram(pid) else { return false }
-            poll(nil, 0, 1)
-        }
-        return false
+    /// Empty also in the midst of an exec; `nil` for the dead, for kernel threads and where it is not ours to
+    /// read.
+    static func environment(of pid: pid_t) -> [UInt8]? {
+        guard let content = readSmallFile("/proc/\(pid)/environ", limit: 4 << 20) else { return nil }
+        return content.isEmpty && !hasProgram(pid) ? nil : content
     }
 
     /// Whether a process runs a program; kernel threads and the dead do not.
@@ -123,13 +117,16 @@ enum ProcessTable {
 /// thread, and that thread's list is read; children that other threads started are not in it.
 struct AdoptedOrphans {
     private let descriptor: Int32
+    /// This process, where it is the one that adopts them: what its attempts start stays below it for good.
+    let subreaper: pid_t?
 
     init() {
         let pid = getpid()
         guard skyfire_process_adopt_orphans() == 0 else {
-            descriptor = -1
+            (descriptor, subreaper) = (-1, nil)
             return
         }
+        subreaper = pid
         descriptor = open("/proc/\(pid)/task/\(pid)/children", O_RDONLY | O_CLOEXEC)
     }
 

@@ -159,6 +159,45 @@ extension ProcessesTests {
             #expect(try await !other.hasLostLease)
         }
 
+        /// A fifth of a session's timeout lies between the end of the lease and the takeover, and all must have
+        /// ended by then: also what left its group, and however many programs without an environment run.
+        @Test func manyLeasedProcessesEndAtOnce() async throws {
+            let shop = try Workshop(usesControlGroups: false)
+            let free = shop.request(
+                "for i in 1 2 3 4 5 6 7 8 9 10; do env -i sleep 1001 & env -i sleep 1001 & done; echo ready; wait",
+                id: "free"
+            )
+            try shop.supervisor.start(free)
+            try await shop.wait(for: "ready", id: "free")
+            let leased = (0..<20).map { index in
+                var request = shop.request(
+                    "env -i sleep 1001 & setsid sh -c 'echo $$ ready; exec sleep 1001' & wait",
+                    id: "leased \(index)"
+                )
+                request.isLeased = true
+                request.boundaryVariable = "BOUNDARY"
+                return request
+            }
+            let events = leased.map { shop.events(of: $0.id) }
+            for request in leased { try shop.supervisor.start(request) }
+            var runaways: [pid_t] = []
+            for request in leased {
+                runaways += numbers(try await shop.wait(for: "ready", id: request.id))
+            }
+            #expect(runaways.count == 20 && runaways.allSatisfy(isAlive))
+            let due = ContinuousClock.now + .milliseconds(100)
+            shop.supervisor.renew(Lease(until: due, warning: .zero))
+            for stream in events {
+                for await case .ended(let exit) in stream {
+                    #expect(exit.hasLostLease && exit.outcome == .signaled(SIGKILL))
+                }
+            }
+            let late = ContinuousClock.now - due
+            #expect(late < .seconds(2), "a fifth of the default timeout")
+            #expect(!runaways.contains(where: isAlive))
+            shop.supervisor.kill(free.id)
+        }
+
         @Test func theFirstSignalComesBeforeTheEndOfTheLease() async throws {
             let shop = try Workshop()
             var request = shop.request("trap 'exit 9' TERM; echo ready; while :; do sleep 0.01; done")

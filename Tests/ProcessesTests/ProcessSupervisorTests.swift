@@ -143,6 +143,40 @@ extension ProcessesTests {
             #expect(access(flag, F_OK) == 0)
         }
 
+        @Test func whatCannotBeWatchedIsEndedAlone() async throws {
+            let shop = try Workshop()
+            let other = shop.events(of: "other")
+            try shop.supervisor.start(shop.request("sleep 1001", id: "other"))
+            let request = shop.request("exec sleep 1001")
+            let events = shop.events(of: request.id)
+            try shop.supervisor.prepare(request)
+            // A directory in the place of the pipe: epoll refuses it.
+            let prepared = shop.supervisor.loop.inbox.withLock { $0.prepared[request.id] }
+            let directory = open("/", O_RDONLY | O_CLOEXEC)
+            #expect(try dup2(directory, #require(prepared).stdout.readEnd) >= 0)
+            close(directory)
+            let journalled = "\(shop.scratch.path)/node/live/run%2Ftask[0]%2F1"
+            #expect(access(journalled, F_OK) == 0)
+            try shop.supervisor.release(request.id)
+            var told: [SpawnFailure] = []
+            for await event in events {
+                if case .spawnFailed(let failure) = event {
+                    told.append(failure)
+                } else {
+                    Issue.record("\(event)")
+                }
+            }
+            #expect(told.map(\.step) == [.resources] && told.first?.errno == EPERM)
+            #expect(access(journalled, F_OK) != 0)
+            #expect(shop.supervisor.knownIDs == ["other"])
+            #expect(ProcessTable.all().filter { $0.parent == getpid() && $0.isDead }.isEmpty)
+            shop.supervisor.kill("other")
+            var last: ProcessEvent?
+            for await event in other { last = event }
+            guard case .ended(let exit) = last else { throw CancellationError() }
+            #expect(exit.outcome == .signaled(SIGKILL))
+        }
+
         @Test func requestsThatCannotBeAreRefused() throws {
             let shop = try Workshop()
             var bad = [ProcessRequest](repeating: shop.request("true"), count: 5)

@@ -142,8 +142,9 @@ extension ProcessesTests {
             #expect(try await worker.connected().isEmpty)
             #expect(!isAlive(start.pid))
             #expect(members().isEmpty)
+            let mark = Array("MARK=\(scratch.path) a\0".utf8)
             let swept = ProcessTable.all().filter {
-                !$0.isDead && ProcessTable.environment(of: $0.pid, contains: "MARK=\(scratch.path) a")
+                !$0.isDead && ProcessTable.environment(of: $0.pid)?.contains(mark) == true
             }
             #expect(swept.isEmpty)
             worker.client.close(endsProcesses: true)
