@@ -62,14 +62,22 @@ package final class RunnerHost: AttemptHost {
                     return known
                 }
                 if isFirst {
-                    claimed.yield(held.compactMap { adopt($0) })
+                    let adopted = held.compactMap { adopt($0) }
+                    client.allowStarts()
+                    claimed.yield(adopted)
                 } else {
                     compare(held, hasDied: before != runner)
+                    client.allowStarts()
                 }
                 isFirst = false
                 for end in held.compactMap(\.end) { take(end) }
             case .process(let event):
                 take(event)
+            case .killed(let reason):
+                logger.error(
+                    "The runner was of no use and was killed, with its attempts",
+                    metadata: [LogKeys.reason: "\(reason)"]
+                )
             case .unreachable(let reason):
                 logger.error(
                     "There is no runner; nothing can be started",

@@ -170,8 +170,10 @@ package final class RunnerServer: @unchecked Sendable {
     private func take(_ request: RunnerRequest) {
         switch request {
         case .hello:
-            for each in held.values.sorted(by: { $0.id < $1.id }) { send(.held(each)) }
+            // First, so that it is understood by workers that do not know how the rest is laid out.
             send(.welcome(version: runnerProtocolVersion, pid: getpid(), startedAt: startedAt))
+            for each in held.values.sorted(by: { $0.id < $1.id }) { send(.held(each)) }
+            send(.heldAll)
         case .prepare(let request): prepare(request)
         case .release(let id):
             guard let entry = prepared.removeValue(forKey: id) else { return }
@@ -196,6 +198,7 @@ package final class RunnerServer: @unchecked Sendable {
             if held[id]?.end != nil { held[id] = nil }
             noteIdle()
         case .lease(let lease): supervisor?.renew(lease)
+        case .ping: send(.pong)
         case .shutdown: end()
         case .retire:
             if held.isEmpty { end() }
