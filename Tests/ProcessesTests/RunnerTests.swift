@@ -300,6 +300,46 @@ extension ProcessesTests {
             worker.client.close(endsProcesses: false)
         }
 
+        /// It would take the worker's place, and could end all the others.
+        @Test func whatRunsCannotSpeakToItsRunner() async throws {
+            let scratch = try ScratchDirectory()
+            let worker = try Worker(scratch)
+            _ = try await worker.connected()
+            worker.client.prepare(worker.request("exit 7", id: "b"))
+            let connect =
+                "socket(S,1,1,0); connect(S,pack_sockaddr_un(q(runner.sock))) or die; sysread(S,$b,1)"
+            worker.start("perl -MSocket -e '\(connect); print q(closed)'", id: "a")
+            #expect(try await worker.ended("a").outcome == .exited(0))
+            let reader = AttemptLogReader(directory: "\(scratch.path)/logs/a", attemptHasEnded: true)
+            #expect(try reader.read(.stdout, offset: 0, limit: 4096).bytes == Array("closed".utf8))
+            // Had the place been taken, what was prepared would be gone.
+            worker.client.release("b")
+            #expect(try await worker.ended("b").outcome == .exited(7))
+            worker.client.close(endsProcesses: true)
+        }
+
+        @Test func onlyTheHolderOfTheDirectoryIsTheWorker() async throws {
+            let scratch = try ScratchDirectory()
+            let worker = try Worker(scratch)
+            _ = try await worker.connected()
+            let lock = "\(scratch.path)/lock"
+            try Data("1\n".utf8).write(to: URL(fileURLWithPath: lock))
+            let refused = try #require(try RunnerFiles(directory: scratch.path).connect())
+            var waiting = pollfd(fd: refused, events: Int16(POLLIN), revents: 0)
+            #expect(poll(&waiting, 1, 20_000) == 1)
+            var byte: UInt8 = 0
+            #expect(recv(refused, &byte, 1, 0) == 0)
+            close(refused)
+            // The worker is connected still.
+            worker.start("exit 7", id: "a")
+            #expect(try await worker.ended("a").outcome == .exited(7))
+            worker.vanish()
+            try Data("\(getpid())\n".utf8).write(to: URL(fileURLWithPath: lock))
+            let second = try Worker(scratch)
+            #expect(try await second.connected().map(\.id) == ["a"])
+            second.client.close(endsProcesses: true)
+        }
+
         private func pidDescriptor(_ pid: pid_t) -> Int32? {
             let descriptor = skyfire_pidfd_open(pid)
             return descriptor >= 0 ? descriptor : nil

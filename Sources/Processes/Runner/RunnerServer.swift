@@ -101,6 +101,10 @@ package final class RunnerServer: @unchecked Sendable {
     private func accept() {
         let descriptor = skyfire_accept_own(listener)
         guard descriptor >= 0 else { return }
+        guard mayBeWorker(skyfire_socket_peer(descriptor)) else {
+            close(descriptor)
+            return
+        }
         // What the worker before asked for is done before its successor is answered.
         if worker != nil {
             readRequests()
@@ -119,6 +123,22 @@ package final class RunnerServer: @unchecked Sendable {
         worker = FrameConnection(descriptor)
         workerAttachment = attachment
         noteIdle()
+    }
+
+    /// Whether a process may take the place of the worker: none of those that run here, which could end all the others, and
+    /// where it is known who holds the data directory, only that one. A worker holds it before it connects.
+    private func mayBeWorker(_ peer: pid_t) -> Bool {
+        guard peer >= 0 else { return false }
+        // Of another namespace of processes: none of those here, and it cannot be compared.
+        if peer == 0 { return true }
+        if let holder = files.dataHolder, holder != peer { return false }
+        var ancestor = peer
+        while ancestor > 1 {
+            // Orphans among those that run here are children of this process. What has ended cannot be told.
+            guard ancestor != getpid(), let status = ProcessTable.status(of: ancestor) else { return false }
+            ancestor = status.parent
+        }
+        return true
     }
 
     private func workerIsReady(_ events: UInt32) {
