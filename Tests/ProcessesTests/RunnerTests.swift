@@ -340,6 +340,32 @@ extension ProcessesTests {
             second.client.close(endsProcesses: true)
         }
 
+        /// The end of an attempt is all that tells of it; a worker may be away for long.
+        @Test func whatEndedIsHeldHoweverLong() async throws {
+            let scratch = try ScratchDirectory()
+            let first = try Worker(scratch, runnerOptions: ["--idle", "1"])
+            _ = try await first.connected()
+            first.start("echo $PPID; exit 7", id: "a")
+            _ = try await first.ended("a")
+            let reader = AttemptLogReader(directory: "\(scratch.path)/logs/a", attemptHasEnded: true)
+            let text = try reader.read(.stdout, offset: 0, limit: 4096).bytes
+            let runner = try #require(numbers(String(decoding: text, as: UTF8.self)).first)
+            first.vanish()
+            let descriptor = try #require(pidDescriptor(runner))
+            defer { close(descriptor) }
+            var waiting = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+            #expect(poll(&waiting, 1, 2500) == 0)
+            let second = try Worker(scratch)
+            #expect(try await second.connected().map(\.id) == ["a"])
+            second.client.acknowledge("a")
+            // The next one is told nothing, so the acknowledgement has come.
+            second.vanish()
+            let third = try Worker(scratch)
+            #expect(try await third.connected().isEmpty)
+            third.vanish()
+            #expect(poll(&waiting, 1, 20_000) == 1)
+        }
+
         private func pidDescriptor(_ pid: pid_t) -> Int32? {
             let descriptor = skyfire_pidfd_open(pid)
             return descriptor >= 0 ? descriptor : nil

@@ -8,16 +8,16 @@ import Glibc
 /// that is held, and goes on. It keeps the lease: what is leased is killed at its end whether the worker can
 /// say so or not. When the runner itself dies, the kernel kills the main processes and its guard what else there is of them.
 ///
-/// One runner a data directory, by a lock. It ends when it is told to, or when nothing runs and no worker has been
-/// connected for an hour, or its socket was removed, so that none can.
+/// One runner a data directory, by a lock. It ends when it is told to, or when it has held nothing for an hour without a
+/// worker, or when nothing runs and its socket was removed, so that no worker can come.
 ///
 /// `@unchecked Sendable`: everything here is touched by the thread in `run()` alone; the supervisor's events come on it too.
 package final class RunnerServer: @unchecked Sendable {
-    private static let idleNanoseconds: Int64 = 3_600_000_000_000
     private static let idleLookNanoseconds: Int64 = 60_000_000_000
     /// A worker that does not take its events is cut off; its successor is told all over again.
     private static let maximumPendingBytes = 64 << 20
 
+    private let idleNanoseconds: Int64
     private let files: RunnerFiles
     private let lock: Int32
     private let listener: Int32
@@ -35,14 +35,19 @@ package final class RunnerServer: @unchecked Sendable {
     private var earlyStops: [String: Bool] = [:]
     private let startedAt = bootNanoseconds()
     private var isEnding = false
-    /// Since when nothing runs and nobody is connected.
+    /// Since when nothing is held and nobody is connected.
     private var idleSince: Int64?
 
     /// Takes the lock, ends what a dead runner left, and listens.
     ///
-    /// `guarding` is the command line that ends what is left should this process die. Throws `ProcessError`; code `closed`
-    /// when another runner holds the directory.
-    package init(directory: String, guarding: (path: String, arguments: [String])) throws(ProcessError) {
+    /// `guarding` is the command line that ends what is left should this process die; `idle` is how long it stays without a
+    /// worker while it holds nothing. Throws `ProcessError`; code `closed` when another runner holds the directory.
+    package init(
+        directory: String,
+        guarding: (path: String, arguments: [String]),
+        idle: Duration
+    ) throws(ProcessError) {
+        idleNanoseconds = idle.boundedNanoseconds
         files = RunnerFiles(directory: directory)
         // A sweep of a dead runner's processes may hold it for some seconds.
         guard let lock = try files.takeLock(waitMilliseconds: 10_000) else {
@@ -282,7 +287,8 @@ package final class RunnerServer: @unchecked Sendable {
         noteIdle()
     }
 
-    /// Counts the hour while nothing runs and nobody is connected.
+    /// Looks, while nothing runs and nobody is connected, whether that is to stay so. What ended is held for a worker however
+    /// late it comes.
     private func noteIdle() {
         guard let loop = supervisor?.loop else { return }
         guard worker == nil, held.values.allSatisfy({ $0.end != nil }) else {
@@ -290,9 +296,10 @@ package final class RunnerServer: @unchecked Sendable {
             return loop.clearTimer()
         }
         let now = bootNanoseconds()
-        let since = idleSince ?? now
-        idleSince = since
-        if now - since >= Self.idleNanoseconds || !files.hasSocket { return end() }
-        loop.setTimer(now + Self.idleLookNanoseconds) { [weak self] in self?.noteIdle() }
+        idleSince = held.isEmpty ? idleSince ?? now : nil
+        let isOver = idleSince.map { now - $0 >= idleNanoseconds } ?? false
+        if isOver || !files.hasSocket { return end() }
+        let look = now + min(Self.idleLookNanoseconds, idleNanoseconds)
+        loop.setTimer(look) { [weak self] in self?.noteIdle() }
     }
 }
