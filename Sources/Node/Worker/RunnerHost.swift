@@ -151,7 +151,8 @@ package final class RunnerHost: AttemptHost {
     }
 
     /// Another runner has taken the place of one that died: what that one ran is gone, and swept away. Or the connection to
-    /// the same one was lost, and with it what was asked for and not released.
+    /// the same one was lost, and with it what was asked for and not released. It holds all that it ever released, so what
+    /// it does not hold has not run, also where its release was sent.
     private func compare(_ held: [HeldProcess], hasDied: Bool) {
         let known = Set(held.map(\.id))
         let reason = hasDied ? "the runner died" : "the connection to the runner was lost"
@@ -169,7 +170,7 @@ package final class RunnerHost: AttemptHost {
         for (id, entry) in gone where !entry.hasEnded {
             finish(id) { live in
                 AttemptEnd(
-                    outcome: live.isReleased ? .lost : .refused,
+                    outcome: live.isReleased && hasDied ? .lost : .refused,
                     startedAt: live.startedAt,
                     endedAt: SystemClock.now(),
                     reason: reason
