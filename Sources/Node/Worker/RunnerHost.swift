@@ -368,10 +368,7 @@ package final class RunnerHost: AttemptHost {
     }
 
     private func takeOutputs(_ end: inout AttemptEnd, _ live: Live) {
-        guard let text = DataDirectory.read(live.outputFile, limit: 64 * 1024, isTaskWritten: true),
-            !text.isEmpty
-        else { return }
-        switch OutputFile.parse(text, allowed: live.outputs) {
+        switch OutputFile.read(live.outputFile, allowed: live.outputs) {
         case .success(let outputs):
             end.outputs = outputs
         case .failure(let error):
