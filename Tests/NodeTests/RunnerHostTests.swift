@@ -118,4 +118,56 @@ final class ScratchDirectory: Sendable {
             try await group.waitForAll()
         }
     }
+
+    /// The limit is for the whole answer: one that has begun may go on for ever.
+    @Test func aDrippingAnswerTimesOut() async throws {
+        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        try #require(listener >= 0)
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        // The structure seen as its general form, for the calls alone.
+        let isBound = withUnsafeMutableBytes(of: &address) { bytes in
+            let general = bytes.baseAddress!.assumingMemoryBound(to: sockaddr.self)
+            return bind(listener, general, length) == 0 && listen(listener, 1) == 0
+                && getsockname(listener, general, &length) == 0
+        }
+        try #require(isBound)
+        var thread = pthread_t()
+        let failure = startThread(&thread) {
+            let descriptor = accept(listener, nil, nil)
+            var request = [UInt8](repeating: 0, count: 4096)
+            recv(descriptor, &request, request.count, 0)
+            let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+            var isOpen = send(descriptor, head, head.utf8.count, Int32(MSG_NOSIGNAL)) > 0
+            while isOpen {
+                isOpen = send(descriptor, "1\r\nx\r\n", 6, Int32(MSG_NOSIGNAL)) > 0
+                poll(nil, 0, 20)
+            }
+            close(descriptor)
+        }
+        try #require(failure == 0)
+        let scratch = try ScratchDirectory()
+        let host = try host(scratch)
+        let call = Assignment.HTTPAction(
+            method: "GET",
+            url: "http://127.0.0.1:\(UInt16(bigEndian: address.sin_port))/",
+            headers: [:],
+            body: nil,
+            expect: nil,
+            timeoutMilliseconds: 300
+        )
+        let id = try attempt("call")
+        host.prepare(id, assignment(.http(call)), token: 1, worker: WorkerID(number: 1))
+        host.release(id)
+        for await event in host.events {
+            guard case .ended(id, let end) = event else { continue }
+            #expect(end.outcome == .timedOut)
+            #expect(end.reason?.hasSuffix("no whole answer within 300 ms") == true)
+            break
+        }
+        pthread_join(thread, nil)
+        close(listener)
+    }
 }

@@ -414,36 +414,30 @@ package final class RunnerHost: AttemptHost {
     ) async {
         let outcome: AttemptOutcome
         let reason: String?
-        let isTimedOut: Bool
+        let limit = min(action.timeoutMilliseconds, timeout ?? .max)
         do {
-            var request = HTTPClientRequest(url: action.url)
-            request.method = HTTPMethod(rawValue: action.method)
-            for (name, value) in action.headers { request.headers.add(name: name, value: value) }
-            if let body = action.body { request.body = .bytes(ByteBuffer(string: body)) }
-            let limit = min(action.timeoutMilliseconds, timeout ?? .max)
-            let response = try await HTTPClient.shared.execute(request, timeout: .milliseconds(limit))
-            let status = Int(response.status.code)
-            write("HTTP \(status) \(response.status.reasonPhrase)\n", to: log)
-            // The body is shown, not needed: the first 64 KiB of it.
-            var left = 64 * 1024
-            for try await part in response.body {
-                write(
-                    String(
-                        buffer: part.getSlice(at: part.readerIndex, length: min(left, part.readableBytes))
-                            ?? part
-                    ),
-                    to: log
-                )
-                left -= part.readableBytes
-                if left <= 0 { break }
+            // The answer is over when its last byte is there, however slowly they come.
+            let status = try await withThrowingTaskGroup(of: Int?.self) { group in
+                group.addTask { try await self.exchange(action, log) }
+                group.addTask {
+                    try await ContinuousClock().sleep(for: .milliseconds(limit))
+                    return nil
+                }
+                defer { group.cancelAll() }
+                return try await group.next() ?? nil
             }
-            let isExpected = action.expect?.contains(status) ?? (200...299).contains(status)
-            outcome = isExpected ? .succeeded : .failed
-            reason = isExpected ? nil : "HTTP status \(status)"
-            isTimedOut = false
+            if let status {
+                let isExpected = action.expect?.contains(status) ?? (200...299).contains(status)
+                outcome = isExpected ? .succeeded : .failed
+                reason = isExpected ? nil : "HTTP status \(status)"
+            } else {
+                outcome = .timedOut
+                let text = "\(action.method) \(action.url): no whole answer within \(limit) ms"
+                write("\(text)\n", to: log)
+                reason = text
+            }
         } catch {
-            isTimedOut = (error as? HTTPClientError) == .deadlineExceeded
-            outcome = Task.isCancelled ? .killed : isTimedOut ? .timedOut : .failed
+            outcome = Task.isCancelled ? .killed : .failed
             reason = Task.isCancelled ? nil : "\(action.method) \(action.url): \(error)"
             if let reason { write("\(reason)\n", to: log) }
         }
@@ -456,6 +450,30 @@ package final class RunnerHost: AttemptHost {
                 reason: reason
             )
         }
+    }
+
+    /// Calls and takes the answer whole; returns its status.
+    private func exchange(_ action: Assignment.HTTPAction, _ log: AttemptLog) async throws -> Int {
+        var request = HTTPClientRequest(url: action.url)
+        request.method = HTTPMethod(rawValue: action.method)
+        for (name, value) in action.headers { request.headers.add(name: name, value: value) }
+        if let body = action.body { request.body = .bytes(ByteBuffer(string: body)) }
+        let response = try await HTTPClient.shared.execute(request, deadline: .distantFuture)
+        write("HTTP \(response.status.code) \(response.status.reasonPhrase)\n", to: log)
+        // The body is shown, not needed: the first 64 KiB of it.
+        var left = 64 * 1024
+        for try await part in response.body {
+            write(
+                String(
+                    buffer: part.getSlice(at: part.readerIndex, length: min(left, part.readableBytes)) ?? part
+                ),
+                to: log
+            )
+            left -= part.readableBytes
+            if left <= 0 { break }
+        }
+        try Task.checkCancellation()
+        return Int(response.status.code)
     }
 
     private func write(_ text: String, to log: AttemptLog) {
