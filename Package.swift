@@ -213,7 +213,9 @@ let package = Package(
         ),
         .testTarget(
             name: "NodeTests",
-            dependencies: ["Coordination", "Cron", "Mirror", "Node", "Scheduling", "ZnodeStore", logging],
+            dependencies: [
+                "Coordination", "Cron", "Mirror", "Node", "Processes", "Scheduling", "ZnodeStore", logging,
+            ],
             swiftSettings: settings
         ),
         .testTarget(

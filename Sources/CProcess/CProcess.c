@@ -162,6 +162,12 @@ int skyfire_accept_own(int listener) {
     return -EACCES;
 }
 
+int skyfire_socket_peer(int descriptor) {
+    struct ucred peer;
+    socklen_t length = sizeof peer;
+    return getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0 ? peer.pid : -errno;
+}
+
 int skyfire_process_wait(int pidfd, int reaps, struct skyfire_process_end *end) {
     siginfo_t info;
     struct rusage usage;

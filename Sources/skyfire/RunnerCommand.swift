@@ -12,19 +12,22 @@ struct RunnerCommand: ParsableCommand {
         abstract: "Run the processes of one worker. Nodes start it; it outlives them.",
         discussion: """
             It listens on a Unix socket in the data directory, starts, watches, logs and kills what its worker asks for, and
-            keeps the lease of exclusive attempts. It ends when it is told to, or an hour after its last worker has.
+            keeps the lease of exclusive attempts. It ends when it is told to, or when it has held nothing for an hour without a
+            worker.
             """,
         shouldDisplay: false
     )
 
     @Option(help: "The data directory of the worker.") var data: String
+    @Option(help: "Seconds without a worker, and with nothing held, after which it ends.") var idle = 3600
     @Flag(help: "Only end what a dead runner left, unless another one lives.") var sweep = false
 
     func run() throws {
         if sweep { return try RunnerServer.sweep(directory: data) }
         let server = try RunnerServer(
             directory: data,
-            guarding: (Self.executable, ["skyfire", "runner", "--data", data, "--sweep"])
+            guarding: (Self.executable, ["skyfire", "runner", "--data", data, "--sweep"]),
+            idle: .seconds(max(idle, 1))
         )
         try server.run()
     }

@@ -14,15 +14,20 @@ extension ProcessesTests {
             let client: RunnerClient
             private var events: AsyncStream<RunnerEvent>.Iterator
 
-            init(_ scratch: ScratchDirectory) throws {
+            init(
+                _ scratch: ScratchDirectory,
+                beat: Duration = .seconds(5),
+                runnerOptions: [String] = []
+            ) throws {
                 self.scratch = scratch
                 let executable = try #require(Self.executable)
                 client = try RunnerClient(
                     directory: scratch.path,
                     launch: RunnerLaunch(
                         path: executable,
-                        arguments: ["skyfire", "runner", "--data", scratch.path]
-                    )
+                        arguments: ["skyfire", "runner", "--data", scratch.path] + runnerOptions
+                    ),
+                    beat: beat
                 )
                 events = client.events.makeAsyncIterator()
                 try client.begin()
@@ -45,7 +50,10 @@ extension ProcessesTests {
 
             func connected() async throws -> [HeldProcess] {
                 while let event = await events.next(isolation: #isolation) {
-                    if case .connected(_, let held) = event { return held }
+                    if case .connected(_, let held) = event {
+                        client.allowStarts()
+                        return held
+                    }
                     if case .unreachable(let reason) = event { Issue.record("no runner: \(reason)") }
                 }
                 throw CancellationError()
@@ -223,6 +231,140 @@ extension ProcessesTests {
             var waiting = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
             #expect(poll(&waiting, 1, 20_000) == 1)
             close(descriptor)
+        }
+
+        /// It would enforce no deadline and take no cancel, and nobody would know.
+        @Test func aRunnerThatStandsStillIsReplaced() async throws {
+            let scratch = try ScratchDirectory()
+            let worker = try Worker(scratch, beat: .milliseconds(200))
+            _ = try await worker.connected()
+            worker.start("sleep 1001", id: "a")
+            let start = try await worker.started("a")
+            let runner = try #require(ProcessTable.status(of: start.pid)).parent
+            // As long as it answers it may be silent: some beats of that.
+            try await Task.sleep(for: .seconds(1))
+            #expect(isAlive(runner))
+            kill(runner, SIGSTOP)
+            #expect(try await worker.connected().isEmpty)
+            #expect(!isAlive(runner))
+            #expect(!isAlive(start.pid))
+            worker.client.close(endsProcesses: true)
+        }
+
+        /// It can be read by a worker that knows neither the rest nor how what is held is laid out.
+        @Test func theVersionComesFirst() async throws {
+            let scratch = try ScratchDirectory()
+            let worker = try Worker(scratch)
+            _ = try await worker.connected()
+            worker.start("sleep 1001", id: "a")
+            _ = try await worker.started("a")
+            worker.vanish()
+            var connection = FrameConnection(try #require(try RunnerFiles(directory: scratch.path).connect()))
+            connection.enqueue(RunnerRequest.hello(version: 99).encoded())
+            let isSent = connection.flush()
+            #expect(isSent)
+            let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 4096, alignment: 16)
+            defer { buffer.deallocate() }
+            var waiting = pollfd(fd: connection.descriptor, events: Int16(POLLIN), revents: 0)
+            try #require(poll(&waiting, 1, 20_000) == 1)
+            let isOpen = connection.fill(buffer)
+            let message = try connection.next()
+            #expect(isOpen)
+            guard case .welcome(runnerProtocolVersion, _, _) = try RunnerReply(try #require(message)) else {
+                Issue.record("something else comes before the version")
+                return
+            }
+            close(connection.descriptor)
+            let last = try Worker(scratch)
+            #expect(try await last.connected().map(\.id) == ["a"])
+            last.client.close(endsProcesses: true)
+        }
+
+        /// What cannot be understood is not connected to without a pause.
+        @Test func aRunnerThatMakesNoSenseIsNotStormed() async throws {
+            let scratch = try ScratchDirectory()
+            let listener = try RunnerFiles(directory: scratch.path).listen()
+            let worker = try Worker(scratch)
+            let deadline = ContinuousClock.now + .seconds(1)
+            var connections = 0
+            while ContinuousClock.now < deadline {
+                var waiting = pollfd(fd: listener, events: Int16(POLLIN), revents: 0)
+                guard poll(&waiting, 1, 50) == 1 else { continue }
+                let descriptor = accept(listener, nil, nil)
+                connections += 1
+                send(descriptor, [3, 0, 0, 0, 0, 99, 99] as [UInt8], 7, Int32(MSG_NOSIGNAL))
+                close(descriptor)
+            }
+            #expect((2...15).contains(connections))
+            worker.client.sever()
+            close(listener)
+            worker.client.close(endsProcesses: false)
+        }
+
+        /// It would take the worker's place, and could end all the others.
+        @Test func whatRunsCannotSpeakToItsRunner() async throws {
+            let scratch = try ScratchDirectory()
+            let worker = try Worker(scratch)
+            _ = try await worker.connected()
+            worker.client.prepare(worker.request("exit 7", id: "b"))
+            let connect =
+                "socket(S,1,1,0); connect(S,pack_sockaddr_un(q(runner.sock))) or die; sysread(S,$b,1)"
+            worker.start("perl -MSocket -e '\(connect); print q(closed)'", id: "a")
+            #expect(try await worker.ended("a").outcome == .exited(0))
+            let reader = AttemptLogReader(directory: "\(scratch.path)/logs/a", attemptHasEnded: true)
+            #expect(try reader.read(.stdout, offset: 0, limit: 4096).bytes == Array("closed".utf8))
+            // Had the place been taken, what was prepared would be gone.
+            worker.client.release("b")
+            #expect(try await worker.ended("b").outcome == .exited(7))
+            worker.client.close(endsProcesses: true)
+        }
+
+        @Test func onlyTheHolderOfTheDirectoryIsTheWorker() async throws {
+            let scratch = try ScratchDirectory()
+            let worker = try Worker(scratch)
+            _ = try await worker.connected()
+            let lock = "\(scratch.path)/lock"
+            try Data("1\n".utf8).write(to: URL(fileURLWithPath: lock))
+            let refused = try #require(try RunnerFiles(directory: scratch.path).connect())
+            var waiting = pollfd(fd: refused, events: Int16(POLLIN), revents: 0)
+            #expect(poll(&waiting, 1, 20_000) == 1)
+            var byte: UInt8 = 0
+            #expect(recv(refused, &byte, 1, 0) == 0)
+            close(refused)
+            // The worker is connected still.
+            worker.start("exit 7", id: "a")
+            #expect(try await worker.ended("a").outcome == .exited(7))
+            worker.vanish()
+            try Data("\(getpid())\n".utf8).write(to: URL(fileURLWithPath: lock))
+            let second = try Worker(scratch)
+            #expect(try await second.connected().map(\.id) == ["a"])
+            second.client.close(endsProcesses: true)
+        }
+
+        /// The end of an attempt is all that tells of it; a worker may be away for long.
+        @Test func whatEndedIsHeldHoweverLong() async throws {
+            let scratch = try ScratchDirectory()
+            let first = try Worker(scratch, runnerOptions: ["--idle", "1"])
+            _ = try await first.connected()
+            first.start("echo $PPID; exit 7", id: "a")
+            _ = try await first.ended("a")
+            let reader = AttemptLogReader(directory: "\(scratch.path)/logs/a", attemptHasEnded: true)
+            let text = try reader.read(.stdout, offset: 0, limit: 4096).bytes
+            let runner = try #require(numbers(String(decoding: text, as: UTF8.self)).first)
+            first.vanish()
+            let descriptor = try #require(pidDescriptor(runner))
+            defer { close(descriptor) }
+            var waiting = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+            #expect(poll(&waiting, 1, 2500) == 0)
+            let second = try Worker(scratch)
+            #expect(try await second.connected().map(\.id) == ["a"])
+            second.client.acknowledge("a")
+            // The next one is told nothing, so the acknowledgement has come.
+            second.vanish()
+            let third = try Worker(scratch)
+            #expect(try await third.connected().isEmpty)
+            third.vanish()
+            #expect(poll(&waiting, 1, 20_000) == 1)
         }
 
         private func pidDescriptor(_ pid: pid_t) -> Int32? {

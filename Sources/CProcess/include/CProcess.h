@@ -31,6 +31,10 @@ void skyfire_process_raise_descriptors(void);
 // Accepts a connection from a process of this user: closed on exec, never blocking. Returns it, or -errno.
 int skyfire_accept_own(int listener);
 
+// The process at the other end of a connection by Unix socket: who connected, or who listens. 0 when it is of another
+// namespace of processes. Returns it, or -errno.
+int skyfire_socket_peer(int descriptor);
+
 // How a child ended. `signal` is 0 when it exited by itself, `code` is 0 when a signal ended it.
 struct skyfire_process_end {
     int32_t code;

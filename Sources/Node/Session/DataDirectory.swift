@@ -116,13 +116,11 @@ package final class DataDirectory: Sendable {
         rmdir(path)
     }
 
-    package static func read(_ path: String, limit: Int = 1 << 20, isTaskWritten: Bool = false) -> String? {
-        // A task may have put anything in the place of its output file: what is no file is not waited for.
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC | (isTaskWritten ? O_NONBLOCK : 0))
+    /// The first `limit` bytes of a file.
+    package static func read(_ path: String, limit: Int = 1 << 20) -> String? {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return nil }
         defer { close(descriptor) }
-        var status = stat()
-        if isTaskWritten, fstat(descriptor, &status) != 0 || status.st_mode & S_IFMT != S_IFREG { return nil }
         var bytes = [UInt8](repeating: 0, count: limit)
         let count = Glibc.read(descriptor, &bytes, limit)
         guard count >= 0 else { return nil }

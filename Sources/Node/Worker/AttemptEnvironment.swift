@@ -52,6 +52,38 @@ enum AttemptEnvironment {
 
 /// Reads what a task wrote to its output file: lines of `name=value`.
 package enum OutputFile {
+    /// What is read of a file at most, with lines that later ones replace.
+    private static let maximumBytes = 64 * 1024
+
+    /// Returns the values in a file, or the reason why they cannot be taken. None were written where there is no file.
+    package static func read(_ path: String, allowed: [String]?) -> Result<[String: String], OutputError> {
+        // A task may have put anything in the place of its output file: what is no file is not waited for.
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard descriptor >= 0 else { return errno == ENOENT ? .success([:]) : .failure(.unreadable(errno)) }
+        defer { close(descriptor) }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { return .failure(.unreadable(errno)) }
+        guard status.st_mode & S_IFMT == S_IFREG else {
+            return .failure(OutputError("the output file is not a regular file"))
+        }
+        // One more than may be there, so that nothing is cut off unseen.
+        var bytes = [UInt8](repeating: 0, count: maximumBytes + 1)
+        var length = 0
+        while length < bytes.count {
+            // The place behind what was read, and the room that is left there.
+            let count = bytes.withUnsafeMutableBytes {
+                Glibc.read(descriptor, $0.baseAddress! + length, $0.count - length)
+            }
+            if count == 0 { break }
+            if count < 0, errno != EINTR { return .failure(.unreadable(errno)) }
+            length += max(count, 0)
+        }
+        guard length <= maximumBytes else {
+            return .failure(OutputError("the output file is larger than \(maximumBytes) bytes"))
+        }
+        return parse(String(decoding: bytes[..<length], as: UTF8.self), allowed: allowed)
+    }
+
     /// Returns the values, or the reason why they cannot be taken.
     package static func parse(_ text: String, allowed: [String]?) -> Result<[String: String], OutputError> {
         var outputs: [String: String] = [:]
@@ -84,6 +116,10 @@ package enum OutputFile {
 
         init(_ description: String) {
             self.description = "E3006 \(description)"
+        }
+
+        fileprivate static func unreadable(_ number: Int32) -> OutputError {
+            OutputError("the output file cannot be read: \(String(cString: strerror(number)))")
         }
     }
 }

@@ -62,14 +62,22 @@ package final class RunnerHost: AttemptHost {
                     return known
                 }
                 if isFirst {
-                    claimed.yield(held.compactMap { adopt($0) })
+                    let adopted = held.compactMap { adopt($0) }
+                    client.allowStarts()
+                    claimed.yield(adopted)
                 } else {
                     compare(held, hasDied: before != runner)
+                    client.allowStarts()
                 }
                 isFirst = false
                 for end in held.compactMap(\.end) { take(end) }
             case .process(let event):
                 take(event)
+            case .killed(let reason):
+                logger.error(
+                    "The runner was of no use and was killed, with its attempts",
+                    metadata: [LogKeys.reason: "\(reason)"]
+                )
             case .unreachable(let reason):
                 logger.error(
                     "There is no runner; nothing can be started",
@@ -143,7 +151,8 @@ package final class RunnerHost: AttemptHost {
     }
 
     /// Another runner has taken the place of one that died: what that one ran is gone, and swept away. Or the connection to
-    /// the same one was lost, and with it what was asked for and not released.
+    /// the same one was lost, and with it what was asked for and not released. It holds all that it ever released, so what
+    /// it does not hold has not run, also where its release was sent.
     private func compare(_ held: [HeldProcess], hasDied: Bool) {
         let known = Set(held.map(\.id))
         let reason = hasDied ? "the runner died" : "the connection to the runner was lost"
@@ -161,7 +170,7 @@ package final class RunnerHost: AttemptHost {
         for (id, entry) in gone where !entry.hasEnded {
             finish(id) { live in
                 AttemptEnd(
-                    outcome: live.isReleased ? .lost : .refused,
+                    outcome: live.isReleased && hasDied ? .lost : .refused,
                     startedAt: live.startedAt,
                     endedAt: SystemClock.now(),
                     reason: reason
@@ -359,10 +368,7 @@ package final class RunnerHost: AttemptHost {
     }
 
     private func takeOutputs(_ end: inout AttemptEnd, _ live: Live) {
-        guard let text = DataDirectory.read(live.outputFile, limit: 64 * 1024, isTaskWritten: true),
-            !text.isEmpty
-        else { return }
-        switch OutputFile.parse(text, allowed: live.outputs) {
+        switch OutputFile.read(live.outputFile, allowed: live.outputs) {
         case .success(let outputs):
             end.outputs = outputs
         case .failure(let error):
@@ -408,36 +414,30 @@ package final class RunnerHost: AttemptHost {
     ) async {
         let outcome: AttemptOutcome
         let reason: String?
-        let isTimedOut: Bool
+        let limit = min(action.timeoutMilliseconds, timeout ?? .max)
         do {
-            var request = HTTPClientRequest(url: action.url)
-            request.method = HTTPMethod(rawValue: action.method)
-            for (name, value) in action.headers { request.headers.add(name: name, value: value) }
-            if let body = action.body { request.body = .bytes(ByteBuffer(string: body)) }
-            let limit = min(action.timeoutMilliseconds, timeout ?? .max)
-            let response = try await HTTPClient.shared.execute(request, timeout: .milliseconds(limit))
-            let status = Int(response.status.code)
-            write("HTTP \(status) \(response.status.reasonPhrase)\n", to: log)
-            // The body is shown, not needed: the first 64 KiB of it.
-            var left = 64 * 1024
-            for try await part in response.body {
-                write(
-                    String(
-                        buffer: part.getSlice(at: part.readerIndex, length: min(left, part.readableBytes))
-                            ?? part
-                    ),
-                    to: log
-                )
-                left -= part.readableBytes
-                if left <= 0 { break }
+            // The answer is over when its last byte is there, however slowly they come.
+            let status = try await withThrowingTaskGroup(of: Int?.self) { group in
+                group.addTask { try await self.exchange(action, log) }
+                group.addTask {
+                    try await ContinuousClock().sleep(for: .milliseconds(limit))
+                    return nil
+                }
+                defer { group.cancelAll() }
+                return try await group.next() ?? nil
             }
-            let isExpected = action.expect?.contains(status) ?? (200...299).contains(status)
-            outcome = isExpected ? .succeeded : .failed
-            reason = isExpected ? nil : "HTTP status \(status)"
-            isTimedOut = false
+            if let status {
+                let isExpected = action.expect?.contains(status) ?? (200...299).contains(status)
+                outcome = isExpected ? .succeeded : .failed
+                reason = isExpected ? nil : "HTTP status \(status)"
+            } else {
+                outcome = .timedOut
+                let text = "\(action.method) \(action.url): no whole answer within \(limit) ms"
+                write("\(text)\n", to: log)
+                reason = text
+            }
         } catch {
-            isTimedOut = (error as? HTTPClientError) == .deadlineExceeded
-            outcome = Task.isCancelled ? .killed : isTimedOut ? .timedOut : .failed
+            outcome = Task.isCancelled ? .killed : .failed
             reason = Task.isCancelled ? nil : "\(action.method) \(action.url): \(error)"
             if let reason { write("\(reason)\n", to: log) }
         }
@@ -450,6 +450,30 @@ package final class RunnerHost: AttemptHost {
                 reason: reason
             )
         }
+    }
+
+    /// Calls and takes the answer whole; returns its status.
+    private func exchange(_ action: Assignment.HTTPAction, _ log: AttemptLog) async throws -> Int {
+        var request = HTTPClientRequest(url: action.url)
+        request.method = HTTPMethod(rawValue: action.method)
+        for (name, value) in action.headers { request.headers.add(name: name, value: value) }
+        if let body = action.body { request.body = .bytes(ByteBuffer(string: body)) }
+        let response = try await HTTPClient.shared.execute(request, deadline: .distantFuture)
+        write("HTTP \(response.status.code) \(response.status.reasonPhrase)\n", to: log)
+        // The body is shown, not needed: the first 64 KiB of it.
+        var left = 64 * 1024
+        for try await part in response.body {
+            write(
+                String(
+                    buffer: part.getSlice(at: part.readerIndex, length: min(left, part.readableBytes)) ?? part
+                ),
+                to: log
+            )
+            left -= part.readableBytes
+            if left <= 0 { break }
+        }
+        try Task.checkCancellation()
+        return Int(response.status.code)
     }
 
     private func write(_ text: String, to log: AttemptLog) {

@@ -18,9 +18,11 @@ package struct RunnerLaunch: Sendable {
 package enum RunnerEvent: Sendable {
     /// Connected to a runner; this is all that it holds. Comes first, and again when the runner died and another one took
     /// its place: what is not in it is gone, and so are its processes.
-    /// `runner` names its life.
+    /// `runner` names its life. Nothing is started until the client is told to `allowStarts`.
     case connected(runner: String, [HeldProcess])
     case process(ProcessEvent)
+    /// A runner that is of no use was killed, for this reason; what it ran ends with it, and another one takes its place.
+    case killed(String)
     /// The runner cannot be reached or started, for this reason; it is tried on and on.
     case unreachable(String)
 }
@@ -29,10 +31,15 @@ package enum RunnerEvent: Sendable {
 ///
 /// All calls are messages: they return at once, and are without effect while there is no connection, except that what
 /// is to be prepared then is refused.
+///
+/// A runner that says nothing is asked, and killed when it answers neither of two questions. Each has its time on a clock
+/// that stands still with the machine, so what slept with its runner does not wake to kill it.
 package final class RunnerClient: Sendable {
     private struct State {
         var connection: FrameConnection?
         var isWelcome = false
+        /// Whether what the runner holds has been looked at, so that it may be asked for more.
+        var isOpen = false
         var isClosing = false
         /// Whether the runner was told to end, and its end is waited for.
         var isEnding = false
@@ -44,19 +51,28 @@ package final class RunnerClient: Sendable {
     private static let maximumPendingBytes = 64 << 20
     /// How long the end of a runner that was told to end is waited for.
     private static let endMilliseconds: Int32 = 15_000
+    /// How many questions in a row a runner may leave without an answer.
+    private static let maximumUnanswered = 2
 
     /// What happens, in order, until `close`. One reader. Bounded by the processes held: three events each.
     package let events: AsyncStream<RunnerEvent>
     private let continuation: AsyncStream<RunnerEvent>.Continuation
     private let files: RunnerFiles
     private let launch: RunnerLaunch
+    private let beat: Duration
     private let wakeDescriptor: Int32
     private let state = Mutex(State())
     private let thread = Mutex<pthread_t?>(nil)
 
-    package init(directory: String, launch: RunnerLaunch) throws(ProcessError) {
+    /// `beat` is how long a runner may be silent before it is asked whether it is there, and how long it has for an answer.
+    package init(
+        directory: String,
+        launch: RunnerLaunch,
+        beat: Duration = .seconds(5)
+    ) throws(ProcessError) {
         files = RunnerFiles(directory: directory)
         self.launch = launch
+        self.beat = beat
         wakeDescriptor = eventfd(0, Int32(EFD_CLOEXEC) | Int32(EFD_NONBLOCK))
         guard wakeDescriptor >= 0 else { throw ProcessError(errno: errno, "making an event descriptor") }
         (events, continuation) = AsyncStream.makeStream(bufferingPolicy: .unbounded)
@@ -72,8 +88,12 @@ package final class RunnerClient: Sendable {
         thread.withLock { $0 = handle }
     }
 
+    /// What the runner holds has been compared with what is known. Before that nothing is prepared or released on a new
+    /// connection, else it would be missing in what was held.
+    package func allowStarts() { state.withLock { $0.isOpen = $0.isWelcome } }
+
     package func prepare(_ request: ProcessRequest) {
-        guard !send(.prepare(request)) else { return }
+        guard !send(.prepare(request), opened: true) else { return }
         continuation.yield(
             .process(
                 .spawnFailed(
@@ -88,7 +108,7 @@ package final class RunnerClient: Sendable {
         )
     }
 
-    package func release(_ id: String) { send(.release(id)) }
+    package func release(_ id: String) { send(.release(id), opened: true) }
     package func discard(_ id: String) { send(.discard(id)) }
     package func stop(_ id: String, kills: Bool) { send(.stop(id, kills: kills)) }
     package func acknowledge(_ id: String) { send(.acknowledge(id)) }
@@ -121,10 +141,12 @@ package final class RunnerClient: Sendable {
 
     /// Returns false when there is no runner to take it.
     @discardableResult
-    private func send(_ request: RunnerRequest) -> Bool {
+    private func send(_ request: RunnerRequest, opened: Bool = false) -> Bool {
         let frame = request.encoded()
         let (isTaken, mustWake) = state.withLock { state in
-            guard state.isWelcome, !state.isBroken, var connection = state.connection.take() else {
+            guard opened ? state.isOpen : state.isWelcome, !state.isBroken,
+                var connection = state.connection.take()
+            else {
                 return (false, false)
             }
             defer { state.connection = connection }
@@ -151,27 +173,29 @@ package final class RunnerClient: Sendable {
         defer { buffer.deallocate() }
         var child: pid_t = 0
         var failures = 0
+        func pause(after failure: String) {
+            failures += 1
+            if failures == 5 || failures % 600 == 0 { continuation.yield(.unreachable(failure)) }
+            poll(nil, 0, Int32(min(20 * failures, 1000)))
+        }
         while !state.withLock({ $0.isClosing }) {
             switch connect(&child) {
             case .success(let descriptor):
-                failures = 0
                 state.withLock { state in
                     var connection = FrameConnection(descriptor)
                     connection.enqueue(RunnerRequest.hello(version: runnerProtocolVersion).encoded())
                     state.isBroken = !connection.flush()
-                    state.isWelcome = false
                     state.connection = connection
                 }
                 serve(descriptor, buffer)
-                state.withLock { state in
+                let wasWelcome = state.withLock { state in
+                    defer { (state.isWelcome, state.isOpen) = (false, false) }
                     state.connection = nil
-                    state.isWelcome = false
+                    return state.isWelcome
                 }
                 Glibc.close(descriptor)
-            case .failure(let error):
-                failures += 1
-                if failures == 5 || failures % 600 == 0 { continuation.yield(.unreachable("\(error)")) }
-                poll(nil, 0, Int32(min(20 * failures, 1000)))
+                if wasWelcome { failures = 0 } else { pause(after: "it does not say what it holds") }
+            case .failure(let error): pause(after: "\(error)")
             }
             reap(&child)
         }
@@ -224,6 +248,9 @@ package final class RunnerClient: Sendable {
     /// Reads what the runner says until the connection ends.
     private func serve(_ descriptor: Int32, _ buffer: UnsafeMutableRawBufferPointer) {
         var held: [HeldProcess] = []
+        var runner: String?
+        var unanswered = 0
+        var nextLook = SuspendingClock.now + beat
         while true {
             let (pending, isOver, isEnding) = state.withLock { state in
                 (
@@ -236,11 +263,29 @@ package final class RunnerClient: Sendable {
                 pollfd(fd: descriptor, events: Int16(pending > 0 ? POLLIN | POLLOUT : POLLIN), revents: 0),
                 pollfd(fd: wakeDescriptor, events: Int16(POLLIN), revents: 0),
             ]
+            let wait = (nextLook - SuspendingClock.now).boundedNanoseconds / 1_000_000 + 1
             // What withstands KILL is not waited for for ever.
-            if poll(&waiting, 2, isEnding ? Self.endMilliseconds : -1) == 0 { return }
+            if poll(&waiting, 2, isEnding ? Self.endMilliseconds : Int32(clamping: max(wait, 0))) == 0,
+                isEnding
+            {
+                return
+            }
             if waiting[1].revents != 0 {
                 var count: UInt64 = 0
                 _ = read(wakeDescriptor, &count, 8)
+            }
+            let now = SuspendingClock.now
+            if waiting[0].revents & Int16(POLLIN) != 0 {
+                unanswered = 0
+                nextLook = now + beat
+            } else if now >= nextLook, !isEnding {
+                guard unanswered < Self.maximumUnanswered else {
+                    return killRunner(descriptor, "it has not answered for \(beat * (unanswered + 1))")
+                }
+                unanswered += 1
+                nextLook = now + beat
+                // Before its welcome the question is `hello`.
+                send(.ping)
             }
             var messages: [ArraySlice<UInt8>] = []
             let isOpen = state.withLock { state -> Bool in
@@ -258,23 +303,32 @@ package final class RunnerClient: Sendable {
             for message in messages {
                 do throws(FrameError) {
                     switch try RunnerReply(message) {
-                    case .held(let each): held.append(each)
-                    case .welcome(let version, let pid, let startedAt):
-                        guard version == runnerProtocolVersion else {
-                            // A runner that cannot be understood would never be of use again; its attempts end with it.
-                            kill(pid, SIGKILL)
-                            return
-                        }
+                    case .welcome(runnerProtocolVersion, let pid, let startedAt):
+                        runner = "\(pid)-\(startedAt)"
+                    case .held(let each) where runner != nil: held.append(each)
+                    case .heldAll:
+                        guard let runner else { throw FrameError() }
                         state.withLock { $0.isWelcome = true }
-                        continuation.yield(.connected(runner: "\(pid)-\(startedAt)", held))
+                        continuation.yield(.connected(runner: runner, held))
                         held = []
                     case .event(let event): continuation.yield(.process(event))
+                    case .pong: break
+                    case .welcome, .held: throw FrameError()
                     }
                 } catch {
+                    // Such a one would never be of use again; its attempts end with it.
+                    if runner == nil { killRunner(descriptor, "it speaks another version of the protocol") }
                     return
                 }
             }
             if !isOpen { return }
         }
+    }
+
+    /// Kills a runner that is of no use: the kernel and its guard end what it runs.
+    private func killRunner(_ descriptor: Int32, _ reason: String) {
+        let pid = skyfire_socket_peer(descriptor)
+        guard pid > 1, pid != getpid(), kill(pid, SIGKILL) == 0 else { return }
+        continuation.yield(.killed("pid \(pid): \(reason)"))
     }
 }

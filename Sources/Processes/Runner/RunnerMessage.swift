@@ -1,5 +1,7 @@
 /// The version of the protocol between workers and runners. Another one cannot be understood: the runner is ended.
-package let runnerProtocolVersion: Int64 = 1
+///
+/// Of all versions from 2 on the first message of a runner is `welcome`, which begins with the version.
+package let runnerProtocolVersion: Int64 = 2
 
 /// What a worker asks of its runner.
 enum RunnerRequest {
@@ -16,6 +18,8 @@ enum RunnerRequest {
     case shutdown
     /// End, provided that nothing is held.
     case retire
+    /// Say `pong`.
+    case ping
 
     func encoded() -> [UInt8] {
         var writer = FrameWriter()
@@ -58,6 +62,7 @@ enum RunnerRequest {
             writer.put(lease.warning.boundedNanoseconds)
         case .shutdown: writer.put(UInt8(8))
         case .retire: writer.put(UInt8(9))
+        case .ping: writer.put(UInt8(10))
         }
         return writer.finish()
     }
@@ -99,6 +104,7 @@ enum RunnerRequest {
             )
         case 8: self = .shutdown
         case 9: self = .retire
+        case 10: self = .ping
         default: throw FrameError()
         }
     }
@@ -117,11 +123,15 @@ package struct HeldProcess: Sendable {
 
 /// What a runner tells its worker.
 enum RunnerReply {
-    /// One of the processes held; all of them come before `welcome`.
-    case held(HeldProcess)
-    /// Pid and start, in nanoseconds since the boot, name the runner among all of this boot.
+    /// The answer to `hello`, before all else. Pid and start, in nanoseconds since the boot, name the runner among all of
+    /// this boot.
     case welcome(version: Int64, pid: Int32, startedAt: Int64)
+    /// One of the processes held.
+    case held(HeldProcess)
+    /// Those were all.
+    case heldAll
     case event(ProcessEvent)
+    case pong
 
     func encoded() -> [UInt8] {
         var writer = FrameWriter()
@@ -141,6 +151,8 @@ enum RunnerReply {
         case .event(let event):
             writer.put(UInt8(3))
             writer.put(event: event)
+        case .heldAll: writer.put(UInt8(4))
+        case .pong: writer.put(UInt8(5))
         }
         return writer.finish()
     }
@@ -164,6 +176,8 @@ enum RunnerReply {
                 startedAt: try reader.number()
             )
         case 3: self = .event(try reader.event())
+        case 4: self = .heldAll
+        case 5: self = .pong
         default: throw FrameError()
         }
     }

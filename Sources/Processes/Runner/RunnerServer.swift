@@ -8,16 +8,16 @@ import Glibc
 /// that is held, and goes on. It keeps the lease: what is leased is killed at its end whether the worker can
 /// say so or not. When the runner itself dies, the kernel kills the main processes and its guard what else there is of them.
 ///
-/// One runner a data directory, by a lock. It ends when it is told to, or when nothing runs and no worker has been
-/// connected for an hour, or its socket was removed, so that none can.
+/// One runner a data directory, by a lock. It ends when it is told to, or when it has held nothing for an hour without a
+/// worker, or when nothing runs and its socket was removed, so that no worker can come.
 ///
 /// `@unchecked Sendable`: everything here is touched by the thread in `run()` alone; the supervisor's events come on it too.
 package final class RunnerServer: @unchecked Sendable {
-    private static let idleNanoseconds: Int64 = 3_600_000_000_000
     private static let idleLookNanoseconds: Int64 = 60_000_000_000
     /// A worker that does not take its events is cut off; its successor is told all over again.
     private static let maximumPendingBytes = 64 << 20
 
+    private let idleNanoseconds: Int64
     private let files: RunnerFiles
     private let lock: Int32
     private let listener: Int32
@@ -35,14 +35,19 @@ package final class RunnerServer: @unchecked Sendable {
     private var earlyStops: [String: Bool] = [:]
     private let startedAt = bootNanoseconds()
     private var isEnding = false
-    /// Since when nothing runs and nobody is connected.
+    /// Since when nothing is held and nobody is connected.
     private var idleSince: Int64?
 
     /// Takes the lock, ends what a dead runner left, and listens.
     ///
-    /// `guarding` is the command line that ends what is left should this process die. Throws `ProcessError`; code `closed`
-    /// when another runner holds the directory.
-    package init(directory: String, guarding: (path: String, arguments: [String])) throws(ProcessError) {
+    /// `guarding` is the command line that ends what is left should this process die; `idle` is how long it stays without a
+    /// worker while it holds nothing. Throws `ProcessError`; code `closed` when another runner holds the directory.
+    package init(
+        directory: String,
+        guarding: (path: String, arguments: [String]),
+        idle: Duration
+    ) throws(ProcessError) {
+        idleNanoseconds = idle.boundedNanoseconds
         files = RunnerFiles(directory: directory)
         // A sweep of a dead runner's processes may hold it for some seconds.
         guard let lock = try files.takeLock(waitMilliseconds: 10_000) else {
@@ -101,6 +106,10 @@ package final class RunnerServer: @unchecked Sendable {
     private func accept() {
         let descriptor = skyfire_accept_own(listener)
         guard descriptor >= 0 else { return }
+        guard mayBeWorker(skyfire_socket_peer(descriptor)) else {
+            close(descriptor)
+            return
+        }
         // What the worker before asked for is done before its successor is answered.
         if worker != nil {
             readRequests()
@@ -119,6 +128,22 @@ package final class RunnerServer: @unchecked Sendable {
         worker = FrameConnection(descriptor)
         workerAttachment = attachment
         noteIdle()
+    }
+
+    /// Whether a process may take the place of the worker: none of those that run here, which could end all the others, and
+    /// where it is known who holds the data directory, only that one. A worker holds it before it connects.
+    private func mayBeWorker(_ peer: pid_t) -> Bool {
+        guard peer >= 0 else { return false }
+        // Of another namespace of processes: none of those here, and it cannot be compared.
+        if peer == 0 { return true }
+        if let holder = files.dataHolder, holder != peer { return false }
+        var ancestor = peer
+        while ancestor > 1 {
+            // Orphans among those that run here are children of this process. What has ended cannot be told.
+            guard ancestor != getpid(), let status = ProcessTable.status(of: ancestor) else { return false }
+            ancestor = status.parent
+        }
+        return true
     }
 
     private func workerIsReady(_ events: UInt32) {
@@ -170,8 +195,10 @@ package final class RunnerServer: @unchecked Sendable {
     private func take(_ request: RunnerRequest) {
         switch request {
         case .hello:
-            for each in held.values.sorted(by: { $0.id < $1.id }) { send(.held(each)) }
+            // First, so that it is understood by workers that do not know how the rest is laid out.
             send(.welcome(version: runnerProtocolVersion, pid: getpid(), startedAt: startedAt))
+            for each in held.values.sorted(by: { $0.id < $1.id }) { send(.held(each)) }
+            send(.heldAll)
         case .prepare(let request): prepare(request)
         case .release(let id):
             guard let entry = prepared.removeValue(forKey: id) else { return }
@@ -196,6 +223,7 @@ package final class RunnerServer: @unchecked Sendable {
             if held[id]?.end != nil { held[id] = nil }
             noteIdle()
         case .lease(let lease): supervisor?.renew(lease)
+        case .ping: send(.pong)
         case .shutdown: end()
         case .retire:
             if held.isEmpty { end() }
@@ -259,7 +287,8 @@ package final class RunnerServer: @unchecked Sendable {
         noteIdle()
     }
 
-    /// Counts the hour while nothing runs and nobody is connected.
+    /// Looks, while nothing runs and nobody is connected, whether that is to stay so. What ended is held for a worker however
+    /// late it comes.
     private func noteIdle() {
         guard let loop = supervisor?.loop else { return }
         guard worker == nil, held.values.allSatisfy({ $0.end != nil }) else {
@@ -267,9 +296,10 @@ package final class RunnerServer: @unchecked Sendable {
             return loop.clearTimer()
         }
         let now = bootNanoseconds()
-        let since = idleSince ?? now
-        idleSince = since
-        if now - since >= Self.idleNanoseconds || !files.hasSocket { return end() }
-        loop.setTimer(now + Self.idleLookNanoseconds) { [weak self] in self?.noteIdle() }
+        idleSince = held.isEmpty ? idleSince ?? now : nil
+        let isOver = idleSince.map { now - $0 >= idleNanoseconds } ?? false
+        if isOver || !files.hasSocket { return end() }
+        let look = now + min(Self.idleLookNanoseconds, idleNanoseconds)
+        loop.setTimer(look) { [weak self] in self?.noteIdle() }
     }
 }

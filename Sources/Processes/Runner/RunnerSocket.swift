@@ -8,6 +8,12 @@ struct RunnerFiles: Sendable {
     /// What the runner says of its own troubles.
     var log: String { "\(directory)/runner.log" }
 
+    /// The process that holds the data directory, as it wrote into its own lock; `nil` where that is not known.
+    var dataHolder: pid_t? {
+        readSmallFile("\(directory)/lock", limit: 32)
+            .flatMap { pid_t(String(decoding: $0.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)) }
+    }
+
     /// Takes the runner's lock, which its holder keeps until it ends, and writes the holder's pid into it. `nil` when it is
     /// held for longer than the wait.
     func takeLock(waitMilliseconds: Int) throws(ProcessError) -> Int32? {
