@@ -320,7 +320,10 @@ class DiskFull(Fault):
 
 
 class ZooKeeperDiskFull(Fault):
-    """The file system with one server's data is full: the server ends, and is started again once there is room."""
+    """The file system with the leading server's data is full; the server starts again once there is room.
+
+    A server that cannot write its log ends, or steps down and tries to follow, again and again, without end.
+    """
 
     role = NOBODY
 
@@ -329,7 +332,8 @@ class ZooKeeperDiskFull(Fault):
         self._server.disk.fill()
 
     def last(self, scene):
-        wait_until("the server without room has ended", lambda: not self._server.is_running, within=30)
+        wait_until("the server without room leads no more", lambda: self._server.mode != "leader", within=30)
+        self._server.kill()
         scene.cluster.ensemble.wait()
 
     def heal(self, scene):
