@@ -135,10 +135,11 @@ class StopShared(StopExclusive):
 class QuorumLossLong(Scene):
     """The whole ensemble is stopped for minutes: everything resumes, and only exclusive tasks were killed."""
 
+    measure = ("minutes", 10)
     cluster_options = {"proxied": False}
 
     def play(self):
-        seconds = 60 * (self.options.minutes or 10)
+        seconds = 60 * self.measured
         self.workload = type(self.workload)(self.cluster, self.client, long_ms=int(1000 * (seconds + 25)))
         work = self.workload
         work.prepare()
@@ -206,13 +207,14 @@ class LeaderKills(Scene):
     """Many leader kills in a row: one term each, and how long a takeover takes."""
 
     is_alone = True
+    measure = ("count", 50)
     cluster_options = {"count": 5, "proxied": False}
     unjudged = ("I11", "I15", "I17")  # flows and timers only
 
     def play(self):
         self.workload.prepare()
         self.workload.start("flow")
-        times, count = [], self.options.count
+        times, count = [], self.measured
         negotiated = self.cluster.session_ms / 1000
         for number in range(count):
             leader = wait_until("a leader", lambda: self.cluster.leader, within=20)
@@ -272,6 +274,7 @@ class RollNodes(Scene):
 class Swizzle(Scene):
     """Nodes are cut off one by one and come back in another order, while some are killed."""
 
+    measure = ("minutes", 5)
     cluster_options = {"count": 5, "proxied": False}
     workload_options = {"flow_pause": 1.5, "long_pause": 6.0}
     may_fail = True
@@ -281,7 +284,7 @@ class Swizzle(Scene):
     def play(self):
         self.workload.prepare()
         self.workload.start()
-        end = time.monotonic() + 60 * (self.options.minutes or 5)
+        end = time.monotonic() + 60 * self.measured
         rounds = kills = 0
         while time.monotonic() < end:
             rounds += 1

@@ -34,6 +34,8 @@ class Scene:
     settle_ms = 2000
     #: Bounds of what is sampled, by the role of the process.
     bounds_by_role = {}
+    #: The option that says how long or how often, and what it is where it is not given.
+    measure = None
     #: Invariants that nothing here is for. All others must have been judged.
     unjudged = ("I15",)
 
@@ -69,12 +71,11 @@ class Scene:
             self.problems.append(str(failure))
         except Exception:  # a mistake of a scenario is a failure of it, and the others go on
             self.problems.append(traceback.format_exc())
-        if self.problems:
-            self._describe()
-        try:
-            self._close()
-        except Exception:
-            self.problems.append(traceback.format_exc())
+        for step in ([self._describe] if self.problems else []) + [self._close]:
+            try:
+                step()
+            except Exception:
+                self.problems.append(traceback.format_exc())
         if self.problems:
             lane.is_spoilt = True
         self._tell(time.monotonic() - begun, verdict)
@@ -172,6 +173,12 @@ class Scene:
     def timeout(self):
         """The session's timeout in seconds."""
         return SESSION_MS / 1000
+
+    @property
+    def measured(self):
+        option, usual = self.measure
+        given = getattr(self.options, option)
+        return usual if given is None else given
 
     def restart(self, node):
         """Starts a node again, with its data."""

@@ -41,6 +41,7 @@ class Soak(Scene):
     """Random faults drawn from the seed, one after the other, with pauses; then quiet, slopes and the verdict."""
 
     is_alone = True
+    measure = ("hours", 1)
     cluster_options = {"count": 4}
     workload_options = {"flow_pause": 1.5, "long_pause": 8.0}
     may_fail = True
@@ -54,7 +55,7 @@ class Soak(Scene):
         sampler = Sampler(self.cluster, self.sample_file)
         self.workload.prepare()
         self.workload.start("flow", "long", "cancel")
-        end = time.monotonic() + 3600 * self.options.hours
+        end = time.monotonic() + 3600 * self.measured
         counts = {}
         try:
             while time.monotonic() < end:
@@ -101,7 +102,7 @@ class Soak(Scene):
         write_file(settings, json.dumps({"slopes_by_role": SLOPES}))
         done = subprocess.run(
             [self.world.history, "slopes", "--samples", self.sample_file, "--settings", settings, "--warm-up",
-             str(WARM_UP_S if self.options.hours >= 0.5 else 0)],
+             str(WARM_UP_S if self.measured >= 0.5 else 0)],
             capture_output=True, text=True, check=False)
         write_file(os.path.join(self.cluster.directory, "slopes.txt"), done.stdout + done.stderr)
         if done.returncode != 0:
@@ -135,7 +136,8 @@ class Sampler:
                 self._sample(node.name, "node", lambda: figures(node.pid), PROCESS, pid=node.pid)
                 for pid in node.runner_pids():
                     self._runner(node, pid)
-            self._sample("zookeeper", "zookeeper", lambda: {"znodes": self._cluster.ensemble.znode_count()}, ("znodes",))
+            count = self._cluster.ensemble.znode_count
+            self._sample("zookeeper", "zookeeper", lambda: {"znodes": count()}, ("znodes",))
             self._sample("redis", "redis", lambda: {"redis_bytes": self._cluster.redis.memory()}, ("redis_bytes",))
 
     def _sample(self, source, role, measure, keys, **more):
