@@ -212,9 +212,13 @@ def overlaps(path, job):
     found = []
     for unit, attempts in spans.items():
         ordered = sorted(attempts.items(), key=lambda entry: entry[1])
-        for (one, (_, end)), (other, (begin, _)) in zip(ordered, ordered[1:]):
+        # The one that lived longest so far: a short one in between hides nothing.
+        one, (_, end) = ordered[0]
+        for other, (begin, other_end) in ordered[1:]:
             if begin < end:
-                found.append((unit, one, other, (end - begin) / 1e6))
+                found.append((unit, one, other, (min(end, other_end) - begin) / 1e6))
+            if other_end > end:
+                one, end = other, other_end
     return found
 
 
