@@ -195,6 +195,24 @@ class Sightings:
                 live.pop(key, None)
         return list(live.values())
 
+    def running_at(self, moment, worker):
+        """Attempts of long tasks that ran on a worker at a moment, as their first records."""
+        live = {}
+        for record in self.refresh():
+            if record["run"].split("@")[0] not in ("long", "only") or int(record["monotonic_ns"]) > moment * 1e9:
+                continue
+            if record["event"] == "start" and record["worker"] == worker:
+                live[attempt_of(record)] = record
+            elif record["event"] == "end":
+                live.pop(attempt_of(record), None)
+        return list(live.values())
+
+    def successor(self, first):
+        """The first record of a later attempt of the same unit; None where there is none."""
+        unit, number = attempt_of(first)[:3], int(first["attempt"])
+        return next((record for record in self.refresh() if record["event"] == "start"
+                     and attempt_of(record)[:3] == unit and int(record["attempt"]) > number), None)
+
 
 def attempt_of(record):
     return record["run"], record["task"], int(record["partition"]), int(record["attempt"])
