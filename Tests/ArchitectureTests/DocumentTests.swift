@@ -37,4 +37,48 @@ struct DocumentTests {
             }
         }
     }
+
+    /// Each scenario that is named after `faults`, by name or by pattern, is one of `scripts/faults`.
+    @Test(arguments: ["ARCHITECTURE.md", "README.md"])
+    func scenariosThatAreNamedExist(document: String) throws {
+        let scenarios = try Self.scenarios()
+        let lines = Repository.lines(of: try Repository.text(of: document))
+        for (number, line) in lines where line.contains("faults `") {
+            for match in line.matches(of: /\bfaults ((?:`[^`]+`(?:, )?)+)/) {
+                for name in match.1.matches(of: /`([^`]+)`/) {
+                    #expect(
+                        scenarios.contains { Self.matches($0[...], pattern: name.1) },
+                        "\(document):\(number) names the scenario \(name.1), which is none"
+                    )
+                }
+            }
+        }
+    }
+
+    /// Names of all scenarios of `scripts/faults`: the cells of its matrix, and the long ones.
+    private static func scenarios() throws -> [String] {
+        let matrix = try Repository.text(of: "scripts/fault-parts/faults.py")
+            .firstMatch(of: /MATRIX = """\n([^"]*)"""/)
+        var names: [String] = []
+        for row in try #require(matrix).1.split(separator: "\n") {
+            let parts = row.split(separator: ":")
+            names += parts[1].split(separator: " ").map { "\(parts[0]).\($0.drop { $0 == "*" })" }
+        }
+        let long = try Repository.text(of: "scripts/fault-parts/long_scenes.py")
+            .firstMatch(of: /def long_scenes\(\):(?s:.*)/)
+        for match in try #require(long).0.matches(of: /\n +[A-Z]\w+\("([a-z0-9-]+)"/) {
+            names.append(String(match.1))
+        }
+        return names
+    }
+
+    /// Whether a name matches a pattern in which a star is for any text.
+    private static func matches(_ name: Substring, pattern: Substring) -> Bool {
+        guard let first = pattern.first else { return name.isEmpty }
+        guard first == "*" else {
+            return name.first == first && matches(name.dropFirst(), pattern: pattern.dropFirst())
+        }
+        return matches(name, pattern: pattern.dropFirst())
+            || (!name.isEmpty && matches(name.dropFirst(), pattern: pattern))
+    }
 }

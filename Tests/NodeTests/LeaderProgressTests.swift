@@ -19,6 +19,9 @@ private final class StuckSession: ForwardingSession, @unchecked Sendable {
 
     private let commits = Mutex(Commits())
 
+    /// Whether a transaction waits for an answer that does not come.
+    var holdsCommits: Bool { commits.withLock { !$0.waiting.isEmpty } }
+
     func stick() { commits.withLock { $0.isStuck = true } }
 
     override func multi(
@@ -72,11 +75,26 @@ private final class RefusingSession: ForwardingSession, @unchecked Sendable {
 }
 
 @Suite(.timeLimit(.minutes(1))) struct LeaderProgressTests {
-    /// A leader that decides nothing any more gives its session up, so that others can lead.
+    /// A leader that decides nothing any more gives its session up, so that others can lead: after a session timeout,
+    /// and no more than a quarter of it later.
     @Test func leaderWithoutProgressEndsItsSession() async throws {
         let bench = try await Bench()
         let session = StuckSession(bench.session)
-        let leader = try Self.leader(session, bench)
+        let system = bench.clock.time
+        let quarter = session.timeout / 4
+        let quartersSinceStuck = Atomic(0)
+        let time = NodeTime(
+            now: system.now,
+            instant: system.instant,
+            sleep: { duration in
+                guard duration == quarter else { return try await system.sleep(duration) }
+                // Long beside the other naps, which are short here: between two looks at the loop it was due to wake.
+                try await Task.sleep(for: .milliseconds(200))
+                if session.holdsCommits { quartersSinceStuck.add(1, ordering: .relaxed) }
+            },
+            draw: system.draw
+        )
+        let leader = try Self.leader(session, bench, time: time)
         try await bench.with({ try await leader.run() }) {
             try await bench.eventually("it leads") { leader.isLeading }
             session.stick()
@@ -95,10 +113,12 @@ private final class RefusingSession: ForwardingSession, @unchecked Sendable {
             )
             // Time goes on, and what waits for the loop is not looked at.
             try await bench.eventually("it gives up") {
-                bench.clock.forward(milliseconds: 1_000)
-                return try await bench.other.exists(bench.layout.master) == nil
+                try await bench.other.exists(bench.layout.master) == nil
             }
             #expect(session.state.isOver)
+            let waited = quarter * quartersSinceStuck.load(ordering: .relaxed)
+            #expect(waited >= session.timeout)
+            #expect(waited <= session.timeout + quarter)
         }
     }
 
@@ -175,7 +195,11 @@ private final class RefusingSession: ForwardingSession, @unchecked Sendable {
         }
     }
 
-    private static func leader(_ session: any ZnodeSession, _ bench: Bench) throws -> LeaderService {
+    private static func leader(
+        _ session: any ZnodeSession,
+        _ bench: Bench,
+        time: NodeTime? = nil
+    ) throws -> LeaderService {
         LeaderService(
             identity: MasterRecord(worker: WorkerID(number: 1), address: "127.0.0.1:1", incarnation: "i"),
             clusterID: "bench",
@@ -183,7 +207,7 @@ private final class RefusingSession: ForwardingSession, @unchecked Sendable {
             layout: bench.layout,
             zones: TimeZoneDatabase(),
             mirror: try SQLiteMirror(path: nil, logger: bench.logger),
-            time: bench.clock.time,
+            time: time ?? bench.clock.time,
             logger: bench.logger
         )
     }

@@ -2,13 +2,16 @@
 
 import argparse
 import fnmatch
+import math
 import os
 import random
 import shutil
+import subprocess
 import sys
 import tempfile
 import threading
 import time
+import traceback
 
 import isolation
 from basics import REPOSITORY, Failed, say, tell
@@ -26,9 +29,9 @@ def parse(description, arguments):
     parser.add_argument("-h", dest="help", action="store_true")
     parser.add_argument("--seed", type=int)
     parser.add_argument("--lanes", type=int, default=4)
-    parser.add_argument("--hours", type=float, default=1.0)
+    parser.add_argument("--hours", type=float)
     parser.add_argument("--minutes", type=float)
-    parser.add_argument("--count", type=int, default=50)
+    parser.add_argument("--count", type=int)
     for option in ("--bin", "--history-bin", "--directory"):
         parser.add_argument(option)
     parser.error = lambda words: _usage(description, words)
@@ -38,6 +41,15 @@ def parse(description, arguments):
         sys.exit(0)
     if options.lanes < 1 or options.lanes > 8:
         _usage(description, "--lanes takes 1 to 8")
+    for option in ("hours", "minutes", "count"):
+        value = getattr(options, option)
+        if value is not None and not 0 < value < math.inf:
+            _usage(description, f"--{option} takes a number above 0")
+    modes = [f"--{mode}" for mode in ("smoke", "full", "soak", "list") if getattr(options, mode)]
+    modes += ["names"] if options.names else []
+    if len(modes) != 1:
+        _usage(description, f"one of {' and '.join(modes)}, not both" if modes
+               else "which scenarios? --smoke, --full, --soak or names")
     return options
 
 
@@ -54,19 +66,21 @@ def all_scenes():
 def chosen(options, description):
     scenes = all_scenes()
     if options.smoke:
-        return [scene for scene in scenes if scene.is_smoke]
-    if options.full:
-        return [scene for scene in scenes if scene.name != "soak"]
-    if options.soak:
-        return [scene for scene in scenes if scene.name == "soak"]
-    found = []
-    for name in options.names:
-        matching = [scene for scene in scenes if fnmatch.fnmatch(scene.name, name) or scene.name.split(".")[0] == name]
-        if not matching:
-            _usage(description, f"there is no scenario {name}; --list names them")
-        found += [scene for scene in matching if scene not in found]
-    if not found:
-        _usage(description, "which scenarios? --smoke, --full, --soak or names")
+        found = [scene for scene in scenes if scene.is_smoke]
+    elif options.full:
+        found = [scene for scene in scenes if scene.name != "soak"]
+    else:
+        found = []
+        for name in ["soak"] if options.soak else options.names:
+            matching = [scene for scene in scenes
+                        if fnmatch.fnmatch(scene.name, name) or scene.name.split(".")[0] == name]
+            if not matching:
+                _usage(description, f"there is no scenario {name}; --list names them")
+            found += [scene for scene in matching if scene not in found]
+    measures = {scene.measure[0] for scene in found if scene.measure}
+    for option in ("hours", "minutes", "count"):
+        if getattr(options, option) is not None and option not in measures:
+            _usage(description, f"--{option} is for other scenarios than these")
     return found
 
 
@@ -84,11 +98,23 @@ def find_executables(options):
     if options.bin is None:
         sys.exit(f"error: no executable {given or 'in .build; build it with: swift build --product skyfire'}")
     beside = os.path.join(os.path.dirname(options.bin), "skyfire-history")
+    given = options.history_bin
     options.history_bin = first(
-        options.history_bin, *([] if options.history_bin else
-                               [beside] + [os.path.join(build, "skyfire-history") for build in builds]))
+        given, *([] if given else [beside] + [os.path.join(build, "skyfire-history") for build in builds]))
     if options.history_bin is None:
-        sys.exit("error: no checker; build it with: swift build --product skyfire-history")
+        sys.exit(f"error: no checker {given or 'in .build; build it with: swift build --product skyfire-history'}")
+    _expect_checker(options.history_bin)
+
+
+def _expect_checker(path):
+    """Ends the run where the checker is none: else this would be noticed when the first scenario is over."""
+    try:
+        said = subprocess.run([path, "--help"], capture_output=True, text=True, timeout=30, check=False)
+        is_checker = said.returncode == 0 and "judge" in said.stdout
+    except (OSError, ValueError, subprocess.TimeoutExpired):
+        is_checker = False
+    if not is_checker:
+        sys.exit(f"error: {path} is not skyfire-history")
 
 
 def main(description):
@@ -112,18 +138,16 @@ def play(scenes, options):
     os.makedirs(directory)
     say(f"{len(scenes)} scenarios, seed {options.seed}, recordings in {directory}")
     begun = time.monotonic()
-    results = Results()
+    results = Results(len(scenes))
     try:
         site = Site(directory, options)
         play_side_by_side(site.lanes, [scene for scene in scenes if not scene.is_alone], options, results)
         play_side_by_side(site.lanes[:1], [scene for scene in scenes if scene.is_alone], options, results)
         site.end()
     except Failed as failure:
-        say(f"error: {failure}")
-        results.failed += 1
+        results.add_mishap(str(failure))
     except KeyboardInterrupt:
-        say("interrupted")
-        results.failed += 1
+        results.add_mishap("interrupted")
     finally:
         if options.keep or results.failed:
             open(os.path.join(directory, "kept"), "w", encoding="utf-8").close()
@@ -131,24 +155,40 @@ def play(scenes, options):
         else:
             shutil.rmtree(directory, ignore_errors=True)
     say(f"{time.monotonic() - begun:.0f} s, seed {options.seed}")
+    if results.unplayed:
+        say(f"{results.unplayed} scenarios were not played to their end, and count as failed")
     tell(f"{results.passed} passed, {results.failed} failed")
     return 0 if results.failed == 0 else 1
 
 
 class Results:
-    """How many held and how many did not."""
+    """How many of the scenarios held. What was not seen to hold has failed, whatever became of it."""
 
-    def __init__(self):
-        self.passed = 0
-        self.failed = 0
+    def __init__(self, scenes):
+        self._scenes = scenes
+        self._played = 0
+        self._mishaps = 0
         self._lock = threading.Lock()
+        self.passed = 0
 
     def add(self, is_good):
         with self._lock:
-            if is_good:
-                self.passed += 1
-            else:
-                self.failed += 1
+            self._played += 1
+            self.passed += 1 if is_good else 0
+
+    def add_mishap(self, words):
+        """Something went wrong outside of the scenarios."""
+        say(f"error: {words}")
+        with self._lock:
+            self._mishaps += 1
+
+    @property
+    def unplayed(self):
+        return self._scenes - self._played
+
+    @property
+    def failed(self):
+        return self._scenes - self.passed + self._mishaps
 
 
 def play_side_by_side(lanes, scenes, options, results):
@@ -162,8 +202,16 @@ def play_side_by_side(lanes, scenes, options, results):
 
     def work(lane):
         while scene := take():
-            results.add(scene.run(lane, options))
-        lane.end()
+            try:
+                results.add(scene.run(lane, options))
+            except Exception:  # a mistake of the harness: this scenario has failed, and the others are played
+                lane.is_spoilt = True
+                results.add(False)
+                tell(f"FAIL {scene.name}\n{traceback.format_exc()}")
+        try:
+            lane.end()
+        except Exception:
+            results.add_mishap(f"lane {lane.number} was not cleared away\n{traceback.format_exc()}")
 
     threads = [threading.Thread(target=work, args=(lane,), daemon=True) for lane in lanes]
     for thread in threads:

@@ -23,6 +23,10 @@ class Fault:
     terms = 0
     #: Whether the phase's request goes on before the fault strikes: it waits for what the request holds up.
     releases_first = False
+    #: Whether it is nothing to the attempts that run, but for exclusive ones.
+    keeps_attempts = False
+    #: Whether the node's attempts run elsewhere within a bound.
+    moves_attempts = False
 
     def strike(self, scene):
         raise NotImplementedError
@@ -52,6 +56,8 @@ class KillLeader(Fault):
 class KillWorker(Fault):
     """The node's process alone; its runner and tasks live on. It comes back after its session has expired."""
 
+    moves_attempts = True
+
     def strike(self, scene):
         scene.node.kill()
 
@@ -71,6 +77,8 @@ class LoseWorker(KillWorker):
 
 class CrashWorker(KillWorker):
     """The node's process alone, and it is back at once: its successor takes over what the runner holds."""
+
+    keeps_attempts, moves_attempts = True, False
 
     def last(self, scene):
         pass
@@ -133,6 +141,25 @@ class CutWorker(Fault):
         scene.node.space.heal()
 
 
+class CutShort(Fault):
+    """The machine's cable is out for less than a timeout: the session is the same afterwards."""
+
+    keeps_attempts = True
+
+    def strike(self, scene):
+        self._session = scene.cluster.proxy.link(scene.node.name).session
+        scene.node.space.cut()
+
+    def last(self, scene):
+        hold(0.4 * scene.timeout)
+
+    def heal(self, scene):
+        scene.node.space.heal()
+        hold(scene.timeout)
+        if scene.cluster.proxy.link(scene.node.name).session != self._session:
+            scene.problems.append(f"{scene.node.name} has another session after a cut within its timeout")
+
+
 class CutLeader(Fault):
     """The leader is alone with one ZooKeeper server, which goes on answering reads for a while."""
 
@@ -157,6 +184,8 @@ class CutLeader(Fault):
 
 class OneWay(Fault):
     """What the node sends arrives, what it is answered does not, for less than a timeout."""
+
+    keeps_attempts = True
 
     def strike(self, scene):
         scene.node.space.drop_replies(scene.cluster.proxy.ports())
@@ -253,9 +282,7 @@ class QuorumLoss(Fault):
     """Two of three servers are gone for three timeouts. Nobody's session expires meanwhile."""
 
     role = NOBODY
-
-    def __init__(self, seconds=None):
-        self._seconds = seconds
+    keeps_attempts = True
 
     def strike(self, scene):
         self._gone = scene.cluster.ensemble.servers[:2]
@@ -263,7 +290,7 @@ class QuorumLoss(Fault):
             server.kill()
 
     def last(self, scene):
-        hold(self._seconds or 3 * scene.timeout)
+        hold(3 * scene.timeout)
 
     def heal(self, scene):
         scene.cluster.ensemble.start()
@@ -320,7 +347,10 @@ class DiskFull(Fault):
 
 
 class ZooKeeperDiskFull(Fault):
-    """The file system with one server's data is full: the server ends, and is started again once there is room."""
+    """The file system with the leading server's data is full; the server starts again once there is room.
+
+    A server that cannot write its log ends, or steps down and tries to follow, again and again, without end.
+    """
 
     role = NOBODY
 
@@ -329,7 +359,8 @@ class ZooKeeperDiskFull(Fault):
         self._server.disk.fill()
 
     def last(self, scene):
-        wait_until("the server without room has ended", lambda: not self._server.is_running, within=30)
+        wait_until("the server without room leads no more", lambda: self._server.mode != "leader", within=30)
+        self._server.kill()
         scene.cluster.ensemble.wait()
 
     def heal(self, scene):
@@ -420,6 +451,7 @@ FAULTS = {
     "stop-worker": lambda: Stop(WORKER),
     "freeze-worker": Freeze,
     "cut-worker": CutWorker,
+    "cut-short": CutShort,
     "cut-leader": CutLeader,
     "one-way": OneWay,
     "drop-reply": DropReply,
@@ -451,6 +483,7 @@ stop-leader:     fire admit *assign running finish successors reclaim
 stop-worker:     fire assign start *running *finish
 freeze-worker:   start running finish
 cut-worker:      submit *fire assign start *running finish reclaim idle
+cut-short:       fire assign start *running finish idle
 cut-leader:      submit fire admit assign running finish successors reclaim idle
 drop-reply:      *submit *fire admit assign start finish successors reclaim
 one-way:         submit fire admit assign start finish successors reclaim

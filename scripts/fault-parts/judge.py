@@ -52,7 +52,8 @@ def dump_mirror(cluster, path):
 
 def write_settings(cluster, path, settle_ms, bounds_by_role):
     settings = {
-        "settle_ms": settle_ms, "session_timeout_ms": cluster.session_ms, "tick_ms": TICK_MS, "tolerance_ms": 200, "kill_grace_ms": 10_000,
+        "settle_ms": settle_ms, "session_timeout_ms": cluster.session_ms, "tick_ms": TICK_MS,
+        "tolerance_ms": 200, "kill_grace_ms": 10_000,
         "live_workers": [node.worker for node in cluster.nodes], "slots": SLOTS,
         "bounds": {"queue_length": 10_000, "znodes": 200_000, "attempts_per_unit": 12},
         "bounds_by_role": bounds_by_role,
@@ -81,7 +82,8 @@ def judge(world, cluster, client_log, settle_ms, required, samples=None, bounds_
     settings, report = os.path.join(place, "settings.json"), os.path.join(place, "verdict")
     write_settings(cluster, settings, settle_ms, bounds_by_role or {})
     command = [
-        world.history, "judge", "--root", cluster.root, "--settings", settings, "--json", "--require", ",".join(required),
+        world.history, "judge", "--root", cluster.root, "--settings", settings, "--json",
+        "--require", ",".join(required),
     ]
     for log in world.transaction_logs:
         command += ["--txn", log]

@@ -11,8 +11,9 @@ from cluster import SESSION_MS, Cluster
 from faults import FAULTS, LEADER
 from judge import INVARIANTS, dump_mirror, judge
 from phases import reach
+from servers import TICK_MS
 from spaces import hold
-from workload import Workload, expect_none, overlaps
+from workload import Sightings, Workload, expect_none, overlaps
 
 QUIET_S = 90
 
@@ -34,6 +35,10 @@ class Scene:
     settle_ms = 2000
     #: Bounds of what is sampled, by the role of the process.
     bounds_by_role = {}
+    #: Whether no attempt may be lost, or none that is not exclusive.
+    keeps_attempts = keeps_exclusive = False
+    #: The option that says how long or how often, and what it is where it is not given.
+    measure = None
     #: Invariants that nothing here is for. All others must have been judged.
     unjudged = ("I15",)
 
@@ -69,12 +74,11 @@ class Scene:
             self.problems.append(str(failure))
         except Exception:  # a mistake of a scenario is a failure of it, and the others go on
             self.problems.append(traceback.format_exc())
-        if self.problems:
-            self._describe()
-        try:
-            self._close()
-        except Exception:
-            self.problems.append(traceback.format_exc())
+        for step in ([self._describe] if self.problems else []) + [self._close]:
+            try:
+                step()
+            except Exception:
+                self.problems.append(traceback.format_exc())
         if self.problems:
             lane.is_spoilt = True
         self._tell(time.monotonic() - begun, verdict)
@@ -133,9 +137,28 @@ class Scene:
             expect_none(overlaps(self.cluster.probes, "only"))
         except Failed as failure:
             problems.append(f"exclusive: {failure}")
+        if self.keeps_attempts:
+            problems += self._losses(node)
         if self.workload.exclusive_refused:
             problems.append("exclusive tasks are refused (E1205): nothing about them was shown")
         return problems[:5]
+
+    def _losses(self, node):
+        """Attempts that were lost. One that was refused by a node that drains has not begun."""
+        kept, lost = 0, []
+        for run, view in self.client.all_runs(node).items():
+            if view["job"] == "only" and not self.keeps_exclusive:
+                continue
+            for task in self.client.tasks(run, node):
+                for attempt in task["attempts"]:
+                    if attempt["state"] == "lost":
+                        lost.append(f"{run}/{task['id']}: {attempt.get('reason')}")
+                    else:
+                        kept += 1
+        if lost:
+            return [f"{len(lost)} attempts were lost, such as {lost[0]}"]
+        self.notes.append(f"{kept} attempts, none lost")
+        return [] if kept else ["no attempt was seen: nothing was shown of them"]
 
     def _close(self):
         if self.workload is not None:
@@ -173,6 +196,12 @@ class Scene:
         """The session's timeout in seconds."""
         return SESSION_MS / 1000
 
+    @property
+    def measured(self):
+        option, usual = self.measure
+        given = getattr(self.options, option)
+        return usual if given is None else given
+
     def restart(self, node):
         """Starts a node again, with its data."""
         if not node.is_running:
@@ -199,6 +228,17 @@ class Scene:
         wait_until(f"all that was on {node.worker} is taken over", is_over, within=self.timeout + 30)
 
 
+    def look_at_takeover(self, struck, first, second):
+        """Compares the time from a strike to the start of another attempt with what is promised."""
+        took = int(second["monotonic_ns"]) / 1e9 - struck
+        bound = self.timeout + TICK_MS / 1000 + 2
+        if first["run"].split("@")[0] == "only":
+            bound += self.timeout / 5 + 1
+        self.notes.append(f"{first['run'].split('@')[0]} elsewhere after {took:.2f} s of {bound:.2f} s")
+        if took > bound:
+            self.problems.append(f"{first['run']} ran elsewhere only after {took:.2f} s, above {bound:.2f} s")
+
+
 class Cell(Scene):
     """A fault at a phase."""
 
@@ -209,6 +249,9 @@ class Cell(Scene):
             self.unjudged += ("I2",)  # no timers
         self.is_smoke = is_smoke
         self._fault = FAULTS[fault]()
+        # Where one machine is lost beforehand, its attempts are.
+        self.keeps_attempts = self._fault.keeps_attempts and phase != "reclaim"
+        self._struck = None
         # Where one machine is lost beforehand, half of the others must be left: else nothing is taken over.
         self.cluster_options = dict(self._fault.cluster, count=4 if phase == "reclaim" else 3)
 
@@ -232,6 +275,8 @@ class Cell(Scene):
         fault.last(self)
         fault.heal(self)
         self.cluster.mark(self._fault_name, "stop", self.node.name if self.node else "")
+        if fault.moves_attempts and self.phase == "running":
+            self._look_at_moves()
         self.restart_all()
         if self.phase == "idle":
             self.workload.start()
@@ -251,7 +296,22 @@ class Cell(Scene):
 
     def _begin(self, node):
         self.cluster.mark(self._fault_name, "start", node.name if node else "", at=self.phase)
+        self._struck = time.monotonic()
         self._fault.strike(self)
+
+    def _look_at_moves(self):
+        """What ran on the struck node runs elsewhere, in time; the slowest of each job is told."""
+        seen = Sightings(self.cluster.probes)
+        firsts = seen.running_at(self._struck, self.node.worker)
+        pairs = [(first, wait_until(f"{first['run']} runs elsewhere", lambda: seen.successor(first), within=30))
+                 for first in firsts]
+        if not pairs:
+            self.problems.append(f"nothing ran on {self.node.name}")
+        slowest = {}
+        for first, second in sorted(pairs, key=lambda pair: int(pair[1]["monotonic_ns"])):
+            slowest[first["run"].split("@")[0]] = (first, second)
+        for first, second in slowest.values():
+            self.look_at_takeover(self._struck, first, second)
 
     def _has_fired(self):
         for node in self.cluster.nodes:

@@ -195,6 +195,24 @@ class Sightings:
                 live.pop(key, None)
         return list(live.values())
 
+    def running_at(self, moment, worker):
+        """Attempts of long tasks that ran on a worker at a moment, as their first records."""
+        live = {}
+        for record in self.refresh():
+            if record["run"].split("@")[0] not in ("long", "only") or int(record["monotonic_ns"]) > moment * 1e9:
+                continue
+            if record["event"] == "start" and record["worker"] == worker:
+                live[attempt_of(record)] = record
+            elif record["event"] == "end":
+                live.pop(attempt_of(record), None)
+        return list(live.values())
+
+    def successor(self, first):
+        """The first record of a later attempt of the same unit; None where there is none."""
+        unit, number = attempt_of(first)[:3], int(first["attempt"])
+        return next((record for record in self.refresh() if record["event"] == "start"
+                     and attempt_of(record)[:3] == unit and int(record["attempt"]) > number), None)
+
 
 def attempt_of(record):
     return record["run"], record["task"], int(record["partition"]), int(record["attempt"])
@@ -212,9 +230,13 @@ def overlaps(path, job):
     found = []
     for unit, attempts in spans.items():
         ordered = sorted(attempts.items(), key=lambda entry: entry[1])
-        for (one, (_, end)), (other, (begin, _)) in zip(ordered, ordered[1:]):
+        # The one that lived longest so far: a short one in between hides nothing.
+        one, (_, end) = ordered[0]
+        for other, (begin, other_end) in ordered[1:]:
             if begin < end:
-                found.append((unit, one, other, (end - begin) / 1e6))
+                found.append((unit, one, other, (min(end, other_end) - begin) / 1e6))
+            if other_end > end:
+                one, end = other, other_end
     return found
 
 
