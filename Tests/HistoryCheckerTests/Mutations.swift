@@ -211,9 +211,9 @@ struct Mutation: Sendable, CustomStringConvertible {
                 $0.session == 0x22 && $0.operations == [.closeSession(paths: [])]
             }!
             var close = golden.transactions.remove(at: index)
-            let later = golden.transactions.firstIndex { $0.time >= Golden.at("10:04:36.300") }!
+            let later = golden.transactions.firstIndex { $0.time >= Golden.at("10:04:34.500") }!
             close.zxid = golden.transactions[later].zxid - 1
-            close.time = Golden.at("10:04:36.300")
+            close.time = Golden.at("10:04:34.500")
             golden.transactions.insert(close, at: later)
         },
         Mutation("I3", "an attempt is started twice") { golden in
@@ -334,6 +334,27 @@ struct Mutation: Sendable, CustomStringConvertible {
                 line["realtime_ns"] = milliseconds("10:04:35")
                 line["monotonic_ns"] = milliseconds("10:04:35")
             }
+        },
+        // Its worker goes at 10:04:34.1, and it is taken over at 10:04:36.5; 1.8 s are to lie between.
+        Mutation("I11", "an exclusive task is taken over before its kill margin is over") { golden in
+            let taken = golden.transactions.firstIndex {
+                $0.operations.contains(.delete(path: "/root/assign/worker-2/\(safe)~x~0~1"))
+            }
+            golden.transactions[taken!].time = Golden.at("10:04:35.850")
+        },
+        Mutation("I11", "an exclusive task is taken from a worker that is back") { golden in
+            try golden.insert(
+                [
+                    .create(
+                        path: "/root/workers/worker-2",
+                        data: Array(#"{"incarnation":"back","slots":4}"#.utf8),
+                        isEphemeral: true
+                    )
+                ],
+                at: "10:04:36.300",
+                session: 0x2222
+            )
+            try golden.insert([.closeSession(paths: [])], at: "10:04:50", session: 0x2222, cxid: 0)
         },
         Mutation("I12", "a child lives after the end was reported") { golden in
             try golden.addProbe("\(bad)~x~0~1") { line in
