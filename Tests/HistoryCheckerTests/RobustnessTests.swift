@@ -145,6 +145,7 @@ struct RobustnessTests {
             let all = Golden.records(data) + again + again + again + again
             return .create(path: path, data: Golden.outbox(data, all), isEphemeral: isEphemeral)
         }
+        golden.mirrorAttempts()
         #expect(try golden.red() == [])
     }
 
