@@ -131,7 +131,9 @@ final class CampaignTests {
     @Test(arguments: [
         ["--seeds", "0"], ["--batch", "0"], ["--seconds", "0"], ["--from", "18446744073709551615"],
         ["--from", "18446744073709551000", "--seeds", "1000"], ["--seeds", "18446744073709551615"],
-        ["--seed", "18446744073709551615"],
+        ["--seed", "18446744073709551615"], ["--seed", "1", "--seeds", "2"], ["--seed", "1", "--from", "1"],
+        ["--seed", "1", "--jobs", "2"], ["--seed", "1", "--seconds", "1"], ["--seed", "1", "--batch", "1"],
+        ["--seeds", "1", "--seconds", "1"],
     ])
     func whatCannotBeIsAMistakeOfUse(_ arguments: [String]) throws {
         #expect(try Simulator.run(arguments).status == 64)
