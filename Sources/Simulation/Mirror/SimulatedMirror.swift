@@ -54,7 +54,9 @@ final class SimulatedMirror: @unchecked Sendable {
             case .attempt(let run, let view):
                 let key = view.id(in: run)
                 let isFinal = view.endedAt != nil
-                guard yields(attempts[key], batch.version, isFinal) else { continue }
+                guard bug.areAttemptsUnguarded || yields(attempts[key], batch.version, isFinal) else {
+                    continue
+                }
                 attempts[key] = Held(version: batch.version, isFinal: isFinal, content: view)
             case .job(let view):
                 guard yields(jobs[view.name], batch.version, false) else { continue }
