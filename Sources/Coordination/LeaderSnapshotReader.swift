@@ -70,8 +70,12 @@ package struct LeaderSnapshotReader: Sendable {
     private func incidents() async throws(StoreError) -> Int {
         let beat = try await session.get(layout.clusterStatus)
         do {
-            return try RecordCoding.decode(ClusterStatusRecord.self, from: beat.data, path: layout.clusterStatus)
-                .incidents
+            return try RecordCoding.decode(
+                ClusterStatusRecord.self,
+                from: beat.data,
+                path: layout.clusterStatus
+            )
+            .incidents
         } catch {
             return 0  // a count for people, which nothing is decided by
         }

@@ -17,7 +17,7 @@
 //
 // All but the first are NDJSON in UTF-8: one object a line, ended by a line feed. A last line without one
 // was cut off and is
-// left out. Unknown keys are ignored. Clocks are real ones, never faked: `monotonic_ns` and `realtime_ns`,
+// left out. Unknown keys are ignored, but in the settings; an unknown event, type or setting is an error. Clocks are real ones, never faked: `monotonic_ns` and `realtime_ns`,
 // nanoseconds.
 //
 // ## Probe
@@ -73,7 +73,8 @@
 // `tolerance_ms` is how far clocks that should agree may be apart, and how long a signal may take.
 // `settle_ms` is how long the
 // system may take until nothing is left to do (default: two session timeouts and 10 s): what is younger at `quiet`, or when
-// its job is deleted, is excused. Give a small one where the test waited until nothing was left. Slopes are per hour.
+// its job is deleted, is excused. Give a small one where the test waited until nothing was left. Neither may be so long that it
+// excuses everything: 10 s and 10 min at most. Slopes are per hour.
 //
 // ## Invariants
 //

@@ -126,10 +126,26 @@ final class Campaign: Sendable {
                 print("recorded: seed \(seed) is broken\(place); again: \(batch.options.command(seed))")
             }
         }
-        let builds = Set(batches.map(\.build)).count
-        print(
-            "recorded in all: \(batches.reduce(0) { $0 + $1.count }) seeds, "
-                + "\(batches.reduce(0) { $0 + $1.broken.count }) broken, by \(builds) \(builds == 1 ? "build" : "builds")"
-        )
+        let own = batches.filter { $0.build == record.build && $0.options == options }
+        print("recorded of this build: \(Self.count(own))")
+        if own.count < batches.count {
+            let others = batches.filter { $0.build != record.build || $0.options != options }
+            print("recorded of other builds or options: \(Self.count(others))")
+        }
+    }
+
+    /// How many seeds there are in batches. One that was lived through again by the same build, with the same options, is none.
+    private static func count(_ batches: [Batch]) -> String {
+        var (seeds, broken): (UInt64, Int) = (0, 0)
+        for same in Dictionary(grouping: batches, by: { [$0.build, $0.options] as [AnyHashable] }).values {
+            var end: UInt64 = 0
+            for range in same.map(\.seeds).sorted(by: { $0.lowerBound < $1.lowerBound })
+            where range.upperBound > end {
+                seeds += range.upperBound - max(end, range.lowerBound)
+                end = range.upperBound
+            }
+            broken += Set(same.flatMap(\.broken)).count
+        }
+        return "\(seeds) seeds, \(broken) broken"
     }
 }

@@ -40,8 +40,12 @@ final class SeedRecord {
         batch.commit = commit
         batch.at = Date()
         let line = Array(try batch.encoded().utf8)
+        let end = lseek(descriptor, 0, SEEK_END)
+        guard end >= 0 else { throw ValidationError("cannot write \(path)") }
         guard write(descriptor, line, line.count) == line.count, fsync(descriptor) == 0 else {
-            throw ValidationError("cannot write \(path)")
+            // Others that work side by side append theirs still: not behind half a line.
+            let isWhole = ftruncate(descriptor, end) == 0
+            throw ValidationError("cannot write \(path)" + (isWhole ? "" : ", and its last line may be torn"))
         }
         batches.append(batch)
     }

@@ -20,8 +20,8 @@ struct SkyfireSim: ParsableCommand {
     @Flag(help: "Prints all that happens; with --seed.")
     var trace = false
 
-    @Option(help: "How many seeds.")
-    var seeds: UInt64 = 100
+    @Option(help: "How many seeds; 100 where neither --seed nor --seconds is given.")
+    var seeds: UInt64?
 
     @Option(help: "The first seed; by default drawn from the clock, and printed.")
     var from: UInt64?
@@ -29,11 +29,11 @@ struct SkyfireSim: ParsableCommand {
     @Option(help: "Goes on with fresh seeds for so many seconds instead of --seeds.")
     var seconds: Int?
 
-    @Option(help: "How many processes work side by side.")
-    var jobs = 1
+    @Option(help: "How many processes work side by side; 1 by default.")
+    var jobs: Int?
 
-    @Option(help: "How many seeds are a batch, at most.")
-    var batch: UInt64 = 500
+    @Option(help: "How many seeds are a batch, at most; 500 by default.")
+    var batch: UInt64?
 
     @Flag(help: "Lives through each seed twice; one with two histories counts as broken.")
     var twice = false
@@ -62,10 +62,22 @@ struct SkyfireSim: ParsableCommand {
     private var options: WorldOptions { WorldOptions(bug: bug, isFaultless: faultless, isTwice: twice) }
 
     func validate() throws {
-        guard jobs > 0, jobs <= 64 else { throw ValidationError("--jobs is 1 to 64") }
+        guard jobs.map({ (1...64).contains($0) }) ?? true else { throw ValidationError("--jobs is 1 to 64") }
         guard !trace || seed != nil else { throw ValidationError("--trace goes with --seed") }
-        guard seeds > 0 else { throw ValidationError("--seeds is 1 or more") }
-        guard batch > 0 else { throw ValidationError("--batch is 1 or more") }
+        guard seeds != 0 else { throw ValidationError("--seeds is 1 or more") }
+        guard batch != 0 else { throw ValidationError("--batch is 1 or more") }
+        if let seed {
+            guard seed < .max else { throw ValidationError("the last seed is \(UInt64.max - 1)") }
+            guard seeds == nil, from == nil, seconds == nil, jobs == nil, batch == nil else {
+                throw ValidationError(
+                    "--seed is one seed: it does not go with --seeds, --from, --seconds, --jobs, --batch"
+                )
+            }
+        }
+        // A process that works for another one has so many seeds and so much time.
+        guard report || seeds == nil || seconds == nil else {
+            throw ValidationError("--seconds is instead of --seeds")
+        }
         guard seconds.map({ $0 > 0 }) ?? true else { throw ValidationError("--seconds is 1 or more") }
         guard !twice || bug == nil else { throw ValidationError("--twice does not go with --bug") }
         if let bug, Bug.named(bug) == nil {
@@ -80,7 +92,7 @@ struct SkyfireSim: ParsableCommand {
         }
         SimulationProcess.insistOnDeterministicHashing()
         let first = seed ?? from ?? UInt64(Date().timeIntervalSince1970) * 1000
-        let (end, overflows) = first.addingReportingOverflow(seed == nil ? seeds : 1)
+        let (end, overflows) = first.addingReportingOverflow(seed == nil ? seeds ?? 100 : 1)
         guard !overflows else {
             throw ValidationError("--from and --seeds go beyond the last seed, \(UInt64.max - 1)")
         }
@@ -92,14 +104,14 @@ struct SkyfireSim: ParsableCommand {
             return
         }
         let campaign = Campaign(
-            seeds: first..<(seconds != nil && seed == nil ? .max : end),
-            batch: batch,
+            seeds: first..<(seconds != nil ? .max : end),
+            batch: batch ?? 500,
             deadline: deadline,
             options: options,
             record: try record.map { try SeedRecord($0) },
             isResumed: seed == nil
         )
-        if jobs > 1, seed == nil {
+        if let jobs, jobs > 1 {
             campaign.goOn(jobs: jobs) { try SimulationProcess.live($0, until: deadline, options) }
         } else {
             campaign.goOn(jobs: 1) { try lived($0, until: deadline) }

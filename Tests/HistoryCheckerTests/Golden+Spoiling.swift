@@ -175,6 +175,40 @@ extension Golden {
         probes.append(.object(line))
     }
 
+    /// Replaces a text in what the mirror holds under a key that ends so.
+    mutating func rewriteMirror(_ key: String, _ old: String, _ new: String) throws {
+        let before = mirror
+        mirror = mirror.map { line in
+            line["key"]?.string?.hasSuffix(key) == true
+                ? JSON(text: Self.replaced(line.text, old, new))! : line
+        }
+        if mirror == before { throw NothingToSpoil(what: "\(key): \(old)") }
+    }
+
+    /// The mirror holds of each attempt what the outbox says last.
+    mutating func mirrorAttempts() {
+        var fields: [String: [String: JSON]] = [:]
+        for case .create(let path, let data, _) in transactions.flatMap(\.operations)
+        where path.contains("/outbox/") {
+            let version = JSON(data)!["version"]!
+            for record in Self.records(data) {
+                guard let run = record["attempt"]?["run"]?.string, let view = record["attempt"]?["_1"] else {
+                    continue
+                }
+                let field = "\(view["task"]!.string!)~\(view["partition"]!.int!)~\(view["n"]!.int!)"
+                fields[run, default: [:]][field] = .string(
+                    "\(version["term"]!.int!)-\(version["commit"]!.int!)-1 \(view.text)"
+                )
+            }
+        }
+        mirror = mirror.map { line in
+            guard let run = line["key"]?.string?.split(separator: ":attempts:").dropFirst().first,
+                let value = fields[String(run)]
+            else { return line }
+            return .object(["key": line["key"]!, "type": "hash", "value": .object(value)])
+        }
+    }
+
     /// The settings with one more member.
     func with(_ key: String, _ value: JSON) -> JSON {
         var members = settings.object ?? [:]

@@ -36,7 +36,7 @@ struct Golden {
             faults: lines(faults, "faults"),
             mirror: lines(mirror, "mirror"),
             samples: lines(samples, "samples"),
-            settings: JudgeSettings(settings)
+            settings: try JudgeSettings(settings)
         )
     }
 

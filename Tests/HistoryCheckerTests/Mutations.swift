@@ -95,6 +95,24 @@ struct Mutation: Sendable, CustomStringConvertible {
         Mutation("I14", "an attempt is missing in the mirror") { golden in
             golden.mirror.removeAll { $0["key"]?.string?.hasSuffix("attempts:\(tick)600Z") == true }
         },
+        Mutation("I14", "an attempt has another exit code in the mirror") {
+            try $0.rewriteMirror("attempts:\(bad)", #"\"exit_code\":1"#, #"\"exit_code\":0"#)
+        },
+        Mutation("I14", "an attempt has another worker in the mirror") {
+            try $0.rewriteMirror("attempts:\(bad)", "worker-3", "worker-2")
+        },
+        Mutation("I14", "an attempt has another outcome in the mirror") {
+            try $0.rewriteMirror("attempts:\(bad)", #"\"failed\""#, #"\"timed_out\""#)
+        },
+        Mutation("I14", "an attempt has another fencing token in the mirror") {
+            try $0.rewriteMirror("attempts:\(bad)", #"fencing_token\":\""#, #"fencing_token\":\"9"#)
+        },
+        Mutation("I14", "an attempt of the mirror is of another commit") {
+            try $0.rewriteMirror("attempts:\(bad)", "-1 {", "1-1 {")
+        },
+        Mutation("I14", "the mirror has an end of an attempt that never was") {
+            try $0.rewriteMirror("attempts:\(bad)", #""x~0~2":"#, #""x~0~3":"1-1-1 {}","x~0~2":"#)
+        },
         Mutation("I14", "the mirror has an end that never was") { golden in
             let line = golden.mirror.first { $0["key"]?.string?.hasSuffix("run:\(tick)600Z") == true }!
             golden.mirror.append(JSON(text: Golden.replaced(line.text, "\(tick)600Z", "\(tick)559Z"))!)
@@ -211,9 +229,9 @@ struct Mutation: Sendable, CustomStringConvertible {
                 $0.session == 0x22 && $0.operations == [.closeSession(paths: [])]
             }!
             var close = golden.transactions.remove(at: index)
-            let later = golden.transactions.firstIndex { $0.time >= Golden.at("10:04:36.300") }!
+            let later = golden.transactions.firstIndex { $0.time >= Golden.at("10:04:34.500") }!
             close.zxid = golden.transactions[later].zxid - 1
-            close.time = Golden.at("10:04:36.300")
+            close.time = Golden.at("10:04:34.500")
             golden.transactions.insert(close, at: later)
         },
         Mutation("I3", "an attempt is started twice") { golden in
@@ -237,23 +255,20 @@ struct Mutation: Sendable, CustomStringConvertible {
                 }
                 return .create(path: path, data: Golden.outbox(data, records), isEphemeral: isEphemeral)
             }
+            golden.mirrorAttempts()
         },
         Mutation("I4", "the result of an attempt that was taken over counts") { golden in
             // The record "lost" of the first attempt becomes a success that is committed after the second
             // was assigned.
             try golden.moveRecord(of: "\(safe)~x~0~1", from: "lost", to: "succeeded", at: "10:04:45")
-            golden.mirror = golden.mirror.map { line in
-                guard line["key"]?.string?.hasSuffix("attempts:\(safe)") == true else { return line }
-                return JSON(
-                    text: Golden.replaced(line.text, #"\"state\":\"lost\""#, #"\"state\":\"succeeded\""#)
-                )!
-            }
+            golden.mirrorAttempts()
         },
         Mutation("I4", "a process runs on another worker than it was assigned to") { golden in
             try golden.changeProbes("\(down)~z~0~1", "end") { $0["worker"] = "worker-2" }
         },
-        Mutation("I4", "a record names another worker") {
-            try $0.rewrite("/outbox/", #""worker":"worker-1""#, #""worker":"worker-3""#)
+        Mutation("I4", "a record names another worker") { golden in
+            try golden.rewrite("/outbox/", #""worker":"worker-1""#, #""worker":"worker-3""#)
+            golden.mirrorAttempts()
         },
         Mutation("I4", "a success is recorded of a process that failed") { golden in
             try golden.changeProbes("\(down)~z~0~1", "end") { $0["exit"] = .int(3) }
@@ -264,8 +279,9 @@ struct Mutation: Sendable, CustomStringConvertible {
         Mutation("I4", "a failure is recorded of a process that succeeded") { golden in
             try golden.changeProbes("\(bad)~x~0~1", "end") { $0["exit"] = .int(0) }
         },
-        Mutation("I4", "another exit code is recorded") {
-            try $0.rewrite("/outbox/", #""exit_code":1"#, #""exit_code":7"#)
+        Mutation("I4", "another exit code is recorded") { golden in
+            try golden.rewrite("/outbox/", #""exit_code":1"#, #""exit_code":7"#)
+            golden.mirrorAttempts()
         },
         Mutation("I5", "a task starts before what it needs has ended, by the probes") { golden in
             try golden.changeProbes("\(flow)~b~0~1", "start") {
@@ -274,16 +290,12 @@ struct Mutation: Sendable, CustomStringConvertible {
         },
         Mutation("I5", "a task is assigned before what it needs is recorded as over") { golden in
             try golden.moveRecord(of: "\(flow)~a~0~1", from: "succeeded", to: "succeeded", at: "10:01:10.405")
+            golden.mirrorAttempts()
         },
         Mutation("I5", "a task is assigned although what it needs failed") { golden in
             try golden.moveRecord(of: "\(flow)~b~1~1", from: "succeeded", to: "failed", at: nil)
             try golden.changeProbes("\(flow)~b~1~1", "end") { $0["exit"] = nil }
-            golden.mirror = golden.mirror.map { line in
-                guard line["key"]?.string?.hasSuffix("attempts:\(flow)") == true else { return line }
-                var members = line["value"]!.object!
-                members["b~1~1"] = .string(Golden.replaced(members["b~1~1"]!.string!, "succeeded", "failed"))
-                return .object(["key": line["key"]!, "type": "hash", "value": .object(members)])
-            }
+            golden.mirrorAttempts()
         },
         Mutation("I6", "an attempt is assigned twice") { golden in
             // Between the end of the first partition's process and that of the second there are two commits.
@@ -334,6 +346,27 @@ struct Mutation: Sendable, CustomStringConvertible {
                 line["realtime_ns"] = milliseconds("10:04:35")
                 line["monotonic_ns"] = milliseconds("10:04:35")
             }
+        },
+        // Its worker goes at 10:04:34.1, and it is taken over at 10:04:36.5; 1.8 s are to lie between.
+        Mutation("I11", "an exclusive task is taken over before its kill margin is over") { golden in
+            let taken = golden.transactions.firstIndex {
+                $0.operations.contains(.delete(path: "/root/assign/worker-2/\(safe)~x~0~1"))
+            }
+            golden.transactions[taken!].time = Golden.at("10:04:35.850")
+        },
+        Mutation("I11", "an exclusive task is taken from a worker that is back") { golden in
+            try golden.insert(
+                [
+                    .create(
+                        path: "/root/workers/worker-2",
+                        data: Array(#"{"incarnation":"back","slots":4}"#.utf8),
+                        isEphemeral: true
+                    )
+                ],
+                at: "10:04:36.300",
+                session: 0x2222
+            )
+            try golden.insert([.closeSession(paths: [])], at: "10:04:50", session: 0x2222, cxid: 0)
         },
         Mutation("I12", "a child lives after the end was reported") { golden in
             try golden.addProbe("\(bad)~x~0~1") { line in

@@ -145,6 +145,7 @@ struct RobustnessTests {
             let all = Golden.records(data) + again + again + again + again
             return .create(path: path, data: Golden.outbox(data, all), isEphemeral: isEphemeral)
         }
+        golden.mirrorAttempts()
         #expect(try golden.red() == [])
     }
 
@@ -186,5 +187,25 @@ struct RobustnessTests {
         let golden = Golden.history()
         let line = Line(json: golden.client[0], place: "client:1")
         #expect(throws: UnreadableInput.self) { try ClientLog.calls([line, line]) }
+    }
+
+    /// A slip of the pen must not make anything green.
+    @Test(arguments: [
+        #"{"settle_ms":9223372036854775807}"#, #"{"settle_ms":-1}"#, #"{"settle_ms":"2000"}"#,
+        #"{"tolerance_ms":3600000}"#, #"{"tolerance":200}"#, #"{"live_workers":"worker-1"}"#,
+        #"{"live_workers":[1]}"#, #"{"slots":"8"}"#, #"{"slots":{"worker-1":"8"}}"#,
+        #"{"bounds":{"fds":"10"}}"#,
+        #"{"bounds":[]}"#, #"{"bounds_by_role":{"node":10}}"#, #"{"slopes_by_role":{"node":{"fds":true}}}"#,
+        "[]",
+    ])
+    func aSettingThatIsNoneIsAnError(text: String) throws {
+        let json = try #require(JSON(text: text))
+        #expect(throws: UnreadableInput.self) { try JudgeSettings(json) }
+    }
+
+    @Test func anUnknownEventOfAProbeIsAnError() throws {
+        var golden = Golden.history()
+        try golden.changeProbes("bad@20261124T100120Z.m1~x~0~1", "start") { $0["event"] = "stort" }
+        #expect(throws: UnreadableInput.self) { try golden.evidence() }
     }
 }

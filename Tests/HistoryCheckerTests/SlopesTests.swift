@@ -15,16 +15,18 @@ struct SlopesTests {
         }
     }
 
-    private static let settings = JudgeSettings(.object(["slopes": .object(["rss_bytes": .int(1000)])]))
+    private static var settings: JudgeSettings {
+        get throws { try JudgeSettings(.object(["slopes": .object(["rss_bytes": .int(1000)])])) }
+    }
 
     @Test func aLeakIsFoundAndNoiseIsNot() throws {
-        let leak = try Slopes.fit(Self.samples { 1_000_000 + Int64($0) * 100 }, settings: Self.settings)
+        let leak = try Slopes.fit(Self.samples { 1_000_000 + Int64($0) * 100 }, settings: try Self.settings)
         #expect(leak.count == 1)
         #expect(leak.map { $0.slope.rounded() } == [6000])
         #expect(leak.allSatisfy { $0.isViolated })
         let noise = try Slopes.fit(
             Self.samples { 1_000_000 + ($0 % 10 == 3 ? 900_000 : Int64($0 % 3)) },
-            settings: Self.settings
+            settings: try Self.settings
         )
         #expect(noise.allSatisfy { !$0.isViolated && abs($0.slope) < 60 })
     }
@@ -33,7 +35,7 @@ struct SlopesTests {
     @Test func aRestartIsNoSlope() throws {
         let series = try Slopes.fit(
             Self.samples({ $0 < 30 ? 100_000 : 900_000 }, pid: { $0 < 30 ? 7 : 8 }),
-            settings: Self.settings
+            settings: try Self.settings
         )
         #expect(series.map(\.source) == ["node-1", "node-1#2"])
         #expect(series.allSatisfy { $0.slope == 0 && !$0.isViolated })
@@ -41,17 +43,17 @@ struct SlopesTests {
 
     @Test func theBeginningMayBeLeftOut() throws {
         let warm = Self.samples { $0 < 10 ? Int64($0) * 100_000 : 1_000_000 }
-        #expect(try Slopes.fit(warm, settings: Self.settings, warmUp: 660).map(\.slope) == [0])
-        #expect(try Slopes.fit(warm, settings: Self.settings).map(\.points) == [60])
+        #expect(try Slopes.fit(warm, settings: try Self.settings, warmUp: 660).map(\.slope) == [0])
+        #expect(try Slopes.fit(warm, settings: try Self.settings).map(\.points) == [60])
     }
 
     /// A median of slopes does not see what comes near the end.
     @Test(arguments: [46, 54]) func aStepAtTheEndIsSeen(from: Int) throws {
-        let series = try Slopes.fit(Self.samples { $0 < from ? 5_000 : 105_000 }, settings: Self.settings)
+        let series = try Slopes.fit(Self.samples { $0 < from ? 5_000 : 105_000 }, settings: try Self.settings)
         #expect(series.map(\.isSteep) == [false])
         #expect(series.map(\.isViolated) == [true])
         #expect(Slopes.table(series).contains("VIOLATED: a step at the end"))
-        let growth = try Slopes.fit(Self.samples { 5_000 + Int64($0) * 16 }, settings: Self.settings)
+        let growth = try Slopes.fit(Self.samples { 5_000 + Int64($0) * 16 }, settings: try Self.settings)
         #expect(growth.map(\.isViolated) == [false], "960 an hour are allowed")
     }
 
@@ -61,7 +63,7 @@ struct SlopesTests {
             #"{"slopes_by_role":{"node":{"rss":1000}}}"#, #"{"slopes":{"rss_bytes":"1000"}}"#,
         ] {
             #expect(throws: UnreadableInput.self, "\(wrong)") {
-                try Slopes.fit(Self.samples { _ in 7 }, settings: JudgeSettings(JSON(text: wrong)!))
+                try Slopes.fit(Self.samples { _ in 7 }, settings: try JudgeSettings(JSON(text: wrong)!))
             }
         }
     }
@@ -75,7 +77,7 @@ struct SlopesTests {
             lines[index].json = .object(members)
         }
         lines.removeSubrange(30..<34)
-        let some = try Slopes.fit(lines, settings: Self.settings)
+        let some = try Slopes.fit(lines, settings: try Self.settings)
         #expect(some.map(\.points) == [46])
         #expect(some.map(\.missing) == [14])
         #expect(some.map(\.isViolated) == [false])
@@ -85,7 +87,7 @@ struct SlopesTests {
             members["rss_bytes"] = .null
             lines[index].json = .object(members)
         }
-        let most = try Slopes.fit(lines, settings: Self.settings)
+        let most = try Slopes.fit(lines, settings: try Self.settings)
         #expect(most.map(\.isViolated) == [true])
         #expect(Slopes.table(most).contains("most samples are missing"))
     }

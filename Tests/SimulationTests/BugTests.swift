@@ -12,6 +12,7 @@ struct BugTests {
         ("spawn-at-prepare", 1),
         ("name-left-behind", 1),
         ("unguarded-mirror", 1),
+        ("unguarded-attempts", 8),
         ("outbox-skipped", 1),
         ("blind-takeover", 2),
         ("no-fence", 2),

@@ -36,7 +36,7 @@ final class CampaignTests {
         )
         #expect(rest.isContent, "\(rest.output)")
         #expect(rest.output.contains("3 seeds from 1"), "\(rest.output)")
-        #expect(rest.output.contains("recorded in all: 5 seeds, 0 broken, by 1 build"), "\(rest.output)")
+        #expect(rest.output.contains("recorded of this build: 5 seeds, 0 broken\n"), "\(rest.output)")
         let firsts = try lines().compactMap { $0.firstMatch(of: /"first":([0-9]+)/)?.1 }
         #expect(firsts.first == "1")
         #expect(Set(firsts) == ["1", "3", "5"])
@@ -57,10 +57,37 @@ final class CampaignTests {
         let other = try lines()[0].replacing(/"build":"[0-9a-f]+"/, with: "\"build\":\"0\"")
         try "\(other)\n".write(toFile: record, atomically: false, encoding: .utf8)
         let outcome = try Simulator.run("--from", "1", "--seeds", "2", "--record", record)
+        #expect(outcome.output.contains("recorded of this build: 2 seeds, 0 broken\n"), "\(outcome.output)")
         #expect(
-            outcome.output.contains("recorded in all: 4 seeds, 0 broken, by 2 builds"),
+            outcome.output.contains("of other builds or options: 2 seeds, 0 broken\n"),
             "\(outcome.output)"
         )
+    }
+
+    /// What is summed up is seeds, each of them once, and of what was asked for.
+    @Test func aSeedThatIsRecordedTwiceIsOne() throws {
+        #expect(try Simulator.run("--from", "1", "--seeds", "2", "--record", record).isContent)
+        let line = try lines()[0]
+        let other = line.replacing("\"isFaultless\":false", with: "\"isFaultless\":true")
+        try "\(line)\n\(line)\n\(other)\n".write(toFile: record, atomically: false, encoding: .utf8)
+        let outcome = try Simulator.run("--from", "1", "--seeds", "3", "--record", record)
+        #expect(outcome.output.contains("1 seeds from 1"), "\(outcome.output)")
+        #expect(outcome.output.contains("recorded of this build: 3 seeds, 0 broken\n"), "\(outcome.output)")
+        #expect(
+            outcome.output.contains("of other builds or options: 2 seeds, 0 broken\n"),
+            "\(outcome.output)"
+        )
+    }
+
+    /// A line that there was no room for is taken away whole: others may follow it.
+    @Test func aLineThatDoesNotFitLeavesNothing() throws {
+        let outcome = try Simulator.run(
+            ["--from", "1", "--seeds", "8", "--batch", "1", "--faultless", "--record", record],
+            kibibytesPerFile: 1
+        )
+        #expect(outcome.status == 70)
+        let content = try String(contentsOfFile: record, encoding: .utf8)
+        #expect(content.hasPrefix("{") && content.hasSuffix("}\n"), "\(content)")
     }
 
     @Test func aBrokenSeedSaysHowItIsLivedThroughAgain() throws {
@@ -104,7 +131,9 @@ final class CampaignTests {
     @Test(arguments: [
         ["--seeds", "0"], ["--batch", "0"], ["--seconds", "0"], ["--from", "18446744073709551615"],
         ["--from", "18446744073709551000", "--seeds", "1000"], ["--seeds", "18446744073709551615"],
-        ["--seed", "18446744073709551615"],
+        ["--seed", "18446744073709551615"], ["--seed", "1", "--seeds", "2"], ["--seed", "1", "--from", "1"],
+        ["--seed", "1", "--jobs", "2"], ["--seed", "1", "--seconds", "1"], ["--seed", "1", "--batch", "1"],
+        ["--seeds", "1", "--seconds", "1"],
     ])
     func whatCannotBeIsAMistakeOfUse(_ arguments: [String]) throws {
         #expect(try Simulator.run(arguments).status == 64)

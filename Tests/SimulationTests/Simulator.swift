@@ -14,9 +14,14 @@ enum Simulator {
         try run(arguments, environment: environment)
     }
 
-    static func run(_ arguments: [String], environment: [String: String] = [:]) throws -> Outcome {
+    /// With `kibibytesPerFile` no file may be longer: writing more than that is an error.
+    static func run(
+        _ arguments: [String],
+        environment: [String: String] = [:],
+        kibibytesPerFile: Int? = nil
+    ) throws -> Outcome {
         let output = Pipe()
-        let process = try start(arguments, output: output, environment: environment)
+        let process = try start(arguments, output: output, environment: environment, kibibytesPerFile)
         let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
         process.waitUntilExit()
         return Outcome(output: text, status: process.terminationStatus)
@@ -30,14 +35,17 @@ enum Simulator {
     private static func start(
         _ arguments: [String],
         output: Any,
-        environment: [String: String]
+        environment: [String: String],
+        _ kibibytesPerFile: Int? = nil
     ) throws -> Process {
         let own = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+        let program = "\((own as NSString).deletingLastPathComponent)/skyfire-sim"
         let process = Process()
-        process.executableURL = URL(
-            fileURLWithPath: "\((own as NSString).deletingLastPathComponent)/skyfire-sim"
-        )
-        process.arguments = arguments
+        process.executableURL = URL(fileURLWithPath: kibibytesPerFile == nil ? program : "/bin/bash")
+        process.arguments =
+            kibibytesPerFile.map { limit in
+                ["-c", #"trap "" XFSZ; ulimit -f \#(limit); exec "$0" "$@""#, program] + arguments
+            } ?? arguments
         process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         process.standardOutput = output
         process.standardError = output

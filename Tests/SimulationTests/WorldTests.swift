@@ -38,4 +38,10 @@ struct WorldTests {
         let outcome = try Simulator.run("--faultless", "--from", "1", "--seeds", "25")
         #expect(outcome.isContent, "\(outcome.output)")
     }
+
+    /// The runner of a machine ends exclusive processes by their own signal first, before the lease is over.
+    @Test func aLeaseThatComesToItsEndWarnsFirst() throws {
+        let outputs = try [4, 8, 2].map { try Simulator.run("--seed", String($0), "--trace").output }
+        #expect(outputs.contains { $0.contains(" warned ") })
+    }
 }

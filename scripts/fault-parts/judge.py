@@ -7,7 +7,7 @@ import sys
 
 from basics import PROGRAMS, Failed, read_records, write_file
 from cluster import SLOTS
-from servers import TICK_MS, Redis
+from servers import Redis
 
 GREEN, RED, OPEN = "green", "violated", "not judged"
 INVARIANTS = tuple(f"I{number}" for number in range(1, 21))
@@ -52,8 +52,7 @@ def dump_mirror(cluster, path):
 
 def write_settings(cluster, path, settle_ms, bounds_by_role):
     settings = {
-        "settle_ms": settle_ms, "session_timeout_ms": cluster.session_ms, "tick_ms": TICK_MS,
-        "tolerance_ms": 200, "kill_grace_ms": 10_000,
+        "settle_ms": settle_ms, "session_timeout_ms": cluster.session_ms, "tolerance_ms": 200,
         "live_workers": [node.worker for node in cluster.nodes], "slots": SLOTS,
         "bounds": {"queue_length": 10_000, "znodes": 200_000, "attempts_per_unit": 12},
         "bounds_by_role": bounds_by_role,

@@ -6,15 +6,33 @@
 /// of the last write that was *answered*: that is never later than the last one in the log, so what is red
 /// here broke the promise, and what broke it by less than a write's way may be green. The tolerance is for
 /// the signal's way and for a line that was being written. Pings prove nothing and are not in the log.
+///
+/// And the leader waits for it: no commit deletes the assignment of an exclusive attempt that has started while its
+/// worker is registered, nor less than T/5 + 1 s after it was, but for a hundredth by which clocks may differ.
 func judgeLease(_ evidence: Evidence, _ judgement: inout Judgement) {
-    guard let probes = evidence.probes else { return judgement.needs("--probes") }
     let timeouts = Dictionary(evidence.history.sessions.map { ($0.id, $0.timeoutMilliseconds) }) { $1 }
+    func timeout(of attempt: AttemptLife) -> Int64 {
+        evidence.registrations[attempt.worker]?.last { $0.begin < attempt.begin }
+            .flatMap { timeouts[$0.session] } ?? evidence.history.sessionTimeout
+    }
+    for attempt in evidence.history.attempts where !attempt.starts.isEmpty && attempt.reportedOutcome == nil {
+        guard let end = attempt.end, evidence.isExclusive(attempt.key.unit) else { continue }
+        judgement.look()
+        let registration = evidence.registrations[attempt.worker]?.last { $0.begin < end }
+        let wait = timeout(of: attempt) / 5 + 1000
+        if let gone = registration?.end, gone < end, end.time - gone.time >= wait - wait / 100 { continue }
+        judgement.violated(
+            "\(attempt.key) is exclusive and was taken over less than \(wait) ms after its worker went",
+            registration.map { "registered \($0.begin.shown), gone \($0.end?.shown ?? "never")" }
+                ?? "never registered",
+            "\(end.shown) deletes assign/\(attempt.worker)/\(attempt.key)"
+        )
+    }
+    guard let probes = evidence.probes else { return judgement.needs("--probes") }
     for (key, lines) in probes.sorted(by: { $0.key < $1.key }) where evidence.isExclusive(key.unit) {
         guard let attempt = evidence.attempts[key.unit]?.first(where: { $0.key == key }) else { continue }
         let writes = evidence.history.workerWrites[attempt.worker] ?? []
-        let timeout =
-            evidence.registrations[attempt.worker]?.last { $0.begin < attempt.begin }
-            .flatMap { timeouts[$0.session] } ?? evidence.history.sessionTimeout
+        let timeout = timeout(of: attempt)
         judgement.look()
         for line in lines {
             var (low, high) = (0, writes.count)

@@ -5,7 +5,7 @@
 ///   the run's
 ///   hash is final, has the state and the (term, commit) of the record, and is listed under that state
 /// alone; the attempt's field is
-///   final with that state;
+///   final, has the (term, commit) of its last record, and says what that says: worker, outcome, exit code, token, times;
 /// - what is final in the mirror has a record in the log with that (term, commit);
 /// - a run that is live at `quiet`, for the time to settle at least, is in the mirror, with a state that it
 ///   had;
@@ -39,19 +39,31 @@ func judgeMirror(_ evidence: Evidence, _ judgement: inout Judgement) {
             check(final, shown, mirror, &judgement)
         }
     }
+    var lastAttempt: [AttemptKey: FinalAttempt] = [:]
+    for final in history.finalAttempts { lastAttempt[final.key] = final }
     for final in history.finalAttempts where isDemanded(final.moment) {
         judgement.look()
         guard let shown = mirror.attempts[final.key] else {
             judgement.violated("the mirror does not have \(final.key)", final.shown)
             continue
         }
-        if !shown.isFinal || shown.state != final.state {
+        guard lastAttempt[final.key] == final else { continue }
+        if !shown.isFinal || shown.term != final.term || shown.commit != final.commit
+            || shown.record != final.record
+        {
             judgement.violated(
                 "the mirror shows \(final.key) otherwise",
-                final.shown,
-                "\(shown.place) \(shown.state), final \(shown.isFinal), of \(shown.term)-\(shown.commit)"
+                "\(final.shown): \(final.record.text)",
+                "\(shown.place) final \(shown.isFinal), of \(shown.term)-\(shown.commit): \(shown.record.text)"
             )
         }
+    }
+    for (key, shown) in mirror.attempts.sorted(by: { $0.key < $1.key })
+    where shown.isFinal && lastAttempt[key] == nil {
+        judgement.violated(
+            "the mirror has an end of \(key) that is not in the log",
+            "\(shown.place) of \(shown.term)-\(shown.commit): \(shown.record.text)"
+        )
     }
     for (run, shown) in mirror.runs.sorted(by: { $0.key < $1.key }) {
         judgement.look()

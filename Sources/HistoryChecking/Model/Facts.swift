@@ -142,6 +142,8 @@ package struct FinalAttempt: Hashable, Sendable {
     package var worker: String
     package var exitCode: Int64?
     package var token: Int64?
+    /// All that it says.
+    package var record: JSON
     package var term: Int64
     package var commit: Int64
     package var moment: Moment

@@ -396,6 +396,7 @@ private struct Replay {
                         worker: attempt["worker"]?.string ?? "",
                         exitCode: attempt["exit_code"]?.int,
                         token: attempt["fencing_token"]?.string.flatMap { Int64($0) },
+                        record: attempt,
                         term: version.term ?? 0,
                         commit: version.commit ?? 0,
                         moment: context.moment

@@ -11,7 +11,7 @@ package struct MirrorDump: Sendable {
 
     /// An attempt's field.
     package struct Attempt: Hashable, Sendable {
-        package var state: String
+        package var record: JSON
         package var isFinal: Bool
         package var term: Int64
         package var commit: Int64
@@ -65,12 +65,13 @@ package struct MirrorDump: Sendable {
     private mutating func attempts(of run: String, _ value: JSON?, _ place: String) {
         for (field, text) in value?.object ?? [:] {
             guard let key = AttemptKey("\(run)~\(field)"), let text = text.string,
-                let blank = text.firstIndex(of: " ")
+                let blank = text.firstIndex(of: " "),
+                let record = JSON(text: String(text[text.index(after: blank)...]))
             else { continue }
             let numbers = text[..<blank].split(separator: "-").compactMap { Int64($0) }
             guard numbers.count == 3 else { continue }
             attempts[key] = Attempt(
-                state: JSON(text: String(text[text.index(after: blank)...]))?["state"]?.string ?? "",
+                record: record,
                 isFinal: numbers[2] == 1,
                 term: numbers[0],
                 commit: numbers[1],

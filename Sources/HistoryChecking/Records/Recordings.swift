@@ -1,5 +1,7 @@
 /// A line of a probe.
 package struct ProbeLine: Hashable, Sendable {
+    private static let events: Set = ["start", "beat", "term", "end"]
+
     package var event: String
     package var key: AttemptKey
     package var token: Int64?
@@ -18,7 +20,7 @@ package struct ProbeLine: Hashable, Sendable {
 
     package init?(_ line: Line) {
         let json = line.json
-        guard let event = json["event"]?.string, let run = json["run"]?.string,
+        guard let event = json["event"]?.string, Self.events.contains(event), let run = json["run"]?.string,
             let task = json["task"]?.string,
             let attempt = json["attempt"]?.int, let monotonic = json["monotonic_ns"]?.int,
             let realtime = json["realtime_ns"]?.int
@@ -148,16 +150,64 @@ package struct FaultLog: Hashable, Sendable {
 
 /// What is configured: bounds, and what cannot be seen in the recordings.
 package struct JudgeSettings: Sendable {
-    package var json: JSON
+    /// What a setting may be.
+    private enum Form {
+        case milliseconds(Int64)
+        case texts
+        case countOrCounts
+        case counts
+        case numbers
+        case countsByRole
+        case numbersByRole
+    }
 
-    package init(_ json: JSON = .object([:])) { self.json = json }
+    /// All settings there are. What excuses facts has an end: without one it would excuse them all.
+    private static let forms: [String: Form] = [
+        "tolerance_ms": .milliseconds(10_000), "settle_ms": .milliseconds(600_000),
+        "session_timeout_ms": .milliseconds(300_000), "live_workers": .texts, "slots": .countOrCounts,
+        "bounds": .counts, "bounds_by_role": .countsByRole, "slopes": .numbers,
+        "slopes_by_role": .numbersByRole,
+    ]
+
+    package let json: JSON
+
+    package init() { json = .object([:]) }
+
+    /// Takes an object that consists of settings alone; `place` is where it is from.
+    package init(_ json: JSON, place: String = "--settings") throws(UnreadableInput) {
+        guard let members = json.object else { throw UnreadableInput(place, "not a JSON object") }
+        for (key, value) in members.sorted(by: { $0.key < $1.key }) {
+            guard let form = Self.forms[key] else {
+                throw UnreadableInput(place, "there is no setting \(key)")
+            }
+            guard Self.accepts(value, form) else {
+                throw UnreadableInput(place, "\(key) cannot be \(value.text)")
+            }
+        }
+        self.json = json
+    }
 
     /// Reads a file with one JSON object.
     package init(file: String) throws(UnreadableInput) {
-        guard let json = JSON(try InputFile.bytes(of: file)), json.object != nil else {
+        guard let json = JSON(try InputFile.bytes(of: file)) else {
             throw UnreadableInput(file, "not a JSON object")
         }
-        self.json = json
+        try self.init(json, place: file)
+    }
+
+    private static func accepts(_ value: JSON, _ form: Form) -> Bool {
+        func all(_ value: JSON, _ condition: (JSON) -> Bool) -> Bool {
+            value.object?.values.allSatisfy(condition) ?? false
+        }
+        return switch form {
+        case .milliseconds(let most): value.int.map { (0...most).contains($0) } ?? false
+        case .texts: value.array?.allSatisfy { $0.string != nil } ?? false
+        case .countOrCounts: value.int != nil || all(value) { $0.int != nil }
+        case .counts: all(value) { $0.int != nil }
+        case .numbers: all(value) { $0.number != nil }
+        case .countsByRole: all(value) { all($0) { $0.int != nil } }
+        case .numbersByRole: all(value) { all($0) { $0.number != nil } }
+        }
     }
 
     /// How far apart clocks that should agree may be, and how long a signal takes. Default 200.

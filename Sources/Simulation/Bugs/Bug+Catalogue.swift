@@ -111,6 +111,9 @@ extension Bug {
         with("unguarded-mirror", "the mirror takes records that are older than what it has") {
             $0.isMirrorUnguarded = true
         },
+        with("unguarded-attempts", "the mirror takes records of attempts that are older than what it has") {
+            $0.areAttemptsUnguarded = true
+        },
     ]
 
     /// The bug of this name.

@@ -9,6 +9,7 @@ package struct Bug: Sendable {
     /// Changes what a session sends: what goes in the place of one operation, or `nil` where it stays as it is.
     var change: (@Sendable (_ operations: [StoreOperation], _ index: Int) -> [StoreOperation]?)?
     var isMirrorUnguarded = false
+    var areAttemptsUnguarded = false
     var spawnsAtPrepare = false
     var ignoresLease = false
     var ignoresStop = false

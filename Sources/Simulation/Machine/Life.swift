@@ -56,8 +56,6 @@ final class Life: @unchecked Sendable {
         }
     }
 
-    func opened(_ session: SimulatedSession) { machine.opened(session, self) }
-
     func add(_ session: SimulatedSession) {
         sessions.removeAll { $0.state == .closed }
         sessions.append(session)

@@ -45,8 +45,6 @@ final class Machine: @unchecked Sendable {
     var onProcess: ((ProcessNews) -> Void)?
     /// Told when a node ends by an error.
     var onFailure: ((String) -> Void)?
-    /// Tells of sessions as they are opened.
-    var onSession: ((Int64) -> Void)?
     /// Decides how a process behaves.
     var behave: ((Assignment) -> ProcessBehaviour)?
 
@@ -157,15 +155,8 @@ final class Machine: @unchecked Sendable {
         for session in life.sessions { session.drop(losesUnsent: false) }
     }
 
-    /// Whether nothing of an earlier life is left.
-    var isQuiet: Bool { windingUp.allSatisfy(\.isOver) }
-
-    /// The error that ended the present node, where it ended by one.
+    /// The sessions of the present node.
     var sessions: [Int64] { life?.sessions.map(\.id) ?? [] }
-
-    func opened(_ session: SimulatedSession, _ life: Life) {
-        onSession?(session.id)
-    }
 
     // MARK: What surrounds it
 

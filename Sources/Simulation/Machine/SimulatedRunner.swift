@@ -30,14 +30,18 @@ final class SimulatedRunner: @unchecked Sendable {
         var startedAt: WallTime?
         var behaviour = ProcessBehaviour(duration: 0)
         var timers: [VirtualLoop.TimerID] = []
-        var isStopping = false
+        var wasStopped = false
+        /// Whether it was told to end since the lease comes to its end.
+        var hasLostLease = false
     }
 
     private unowned let machine: Machine
     private var held: [AttemptID: Held] = [:]
     /// Until when exclusive attempts may run and anything may be released, by the machine's clock.
     private var deadline: ContinuousClock.Instant?
-    private var deadlineTimer: VirtualLoop.TimerID?
+    /// By how much the first signal may precede the deadline, where the grace is as long.
+    private var warning: Duration = .zero
+    private var leaseTimer: VirtualLoop.TimerID?
     private var deaths = 0
     weak var link: RunnerLink?
 
@@ -100,6 +104,7 @@ final class SimulatedRunner: @unchecked Sendable {
         if let timeout = entry.assignment.timeoutMilliseconds {
             later(attempt, timeout * 1_000_000) { $0.end(attempt, as: .timedOut, isHard: false) }
         }
+        if entry.assignment.isExclusive { enforceLease() }
     }
 
     func discard(_ attempt: AttemptID) {
@@ -108,6 +113,7 @@ final class SimulatedRunner: @unchecked Sendable {
     }
 
     func stop(_ attempt: AttemptID, _ mode: KillMode) {
+        if case .running? = held[attempt]?.phase { held[attempt]?.wasStopped = true }
         end(attempt, as: .killed, isHard: mode == .kill)
     }
 
@@ -131,21 +137,40 @@ final class SimulatedRunner: @unchecked Sendable {
         held[attempt] = nil
     }
 
-    func renewLease(until deadline: ContinuousClock.Instant) {
-        self.deadline = deadline
-        if let deadlineTimer { loop.cancel(deadlineTimer) }
-        let left = machine.clock.instant.duration(to: deadline).nanoseconds
-        deadlineTimer = loop.after(machine.clock.trueNanoseconds(left)) { [weak self] in self?.leaseIsOver() }
+    func renewLease(until deadline: ContinuousClock.Instant, warning: Duration) {
+        (self.deadline, self.warning) = (deadline, warning)
+        enforceLease()
     }
 
-    /// The lease is over: exclusive processes are killed at once, whatever the node does or does not.
-    private func leaseIsOver() {
+    /// Ends what must not outlive the lease, whatever the node does or does not: TERM as early as the lease allows, KILL at
+    /// its end.
+    private func enforceLease() {
         guard let deadline, !machine.bug.ignoresLease else { return }
-        // A clock that goes a little slower than time is not there yet.
-        guard machine.clock.instant >= deadline else { return renewLease(until: deadline) }
-        for attempt in attempts where held[attempt]?.assignment.isExclusive == true {
-            if case .running? = held[attempt]?.phase {
-                finish(attempt, outcome: .lost, signal: 9, reason: "the lease is over")
+        if let leaseTimer { loop.cancel(leaseTimer) }
+        let now = machine.clock.instant
+        var next = now < deadline ? deadline : nil
+        for attempt in attempts {
+            guard let entry = held[attempt], entry.assignment.isExclusive, case .running = entry.phase else {
+                continue
+            }
+            let grace = Duration.milliseconds(entry.assignment.killGraceMilliseconds)
+            let first = deadline - min(grace, warning)
+            if now >= deadline {
+                held[attempt]?.hasLostLease = true
+                finish(attempt, outcome: .killed, signal: 9, reason: "the lease is over")
+            } else if now >= first, !entry.hasLostLease {
+                held[attempt]?.hasLostLease = true
+                machine.trace.note("warned", attempt.znodeName, details: "on \(machine.name)")
+                end(attempt, as: .lost, isHard: false)
+            } else if !entry.hasLostLease {
+                next = min(next ?? first, first)
+            }
+        }
+        // A clock that goes a little slower than time is not there yet when the timer fires: it is set again. Rounded up,
+        // since a share of a timeout need not be whole.
+        leaseTimer = next.map { next in
+            loop.after(machine.clock.trueNanoseconds(now.duration(to: next).nanoseconds + 1)) { [weak self] in
+                self?.enforceLease()
             }
         }
     }
@@ -179,7 +204,8 @@ final class SimulatedRunner: @unchecked Sendable {
             machine.onProcess?(.ended(attempt, token: entry.token))
         }
         let end = AttemptEnd(
-            outcome: outcome,
+            // However it took the signal.
+            outcome: entry.hasLostLease && !entry.wasStopped ? .lost : outcome,
             startedAt: entry.startedAt,
             endedAt: machine.clock.wall,
             exitCode: exitCode,
@@ -231,7 +257,7 @@ final class SimulatedRunner: @unchecked Sendable {
         deaths += 1
         held = [:]
         deadline = nil
-        if let deadlineTimer { loop.cancel(deadlineTimer) }
+        if let leaseTimer { loop.cancel(leaseTimer) }
         for (attempt, entry) in gone.sorted(by: { $0.key < $1.key }) {
             let outcome: AttemptOutcome
             switch entry.phase {
@@ -348,7 +374,7 @@ final class RunnerLink: AttemptHost, @unchecked Sendable {
     func acknowledge(_ attempt: AttemptID) { send { $0.acknowledge(attempt) } }
 
     func renewLease(until deadline: ContinuousClock.Instant, warning: Duration) {
-        send { $0.renewLease(until: deadline) }
+        send { $0.renewLease(until: deadline, warning: warning) }
     }
 
     func outlivesWorker(_ attempt: AttemptID) -> Bool { runner.isReleased(attempt) }

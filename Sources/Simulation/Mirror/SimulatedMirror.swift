@@ -13,15 +13,8 @@ final class SimulatedMirror: @unchecked Sendable {
         var content: Content
     }
 
-    struct AttemptKey: Hashable {
-        var run: RunID
-        var task: TaskID
-        var partition: Int
-        var n: Int
-    }
-
     private(set) var runs: [RunID: Held<MirroredRun>] = [:]
-    private(set) var attempts: [AttemptKey: Held<AttemptView>] = [:]
+    private(set) var attempts: [AttemptID: Held<AttemptView>] = [:]
     /// `nil` content: the job was deleted.
     private(set) var jobs: [JobName: Held<JobView?>] = [:]
     /// Another one after each emptying.
@@ -59,9 +52,11 @@ final class SimulatedMirror: @unchecked Sendable {
                 )
                 onRun?(view, batch.version)
             case .attempt(let run, let view):
-                let key = AttemptKey(run: run, task: view.task, partition: view.partition, n: view.n)
+                let key = view.id(in: run)
                 let isFinal = view.endedAt != nil
-                guard yields(attempts[key], batch.version, isFinal) else { continue }
+                guard bug.areAttemptsUnguarded || yields(attempts[key], batch.version, isFinal) else {
+                    continue
+                }
                 attempts[key] = Held(version: batch.version, isFinal: isFinal, content: view)
             case .job(let view):
                 guard yields(jobs[view.name], batch.version, false) else { continue }
@@ -78,6 +73,11 @@ final class SimulatedMirror: @unchecked Sendable {
         if version != held.version { return version > held.version }
         return isFinal || !held.isFinal
     }
+}
+
+extension AttemptView {
+    /// Which attempt of a run this is.
+    func id(in run: RunID) -> AttemptID { AttemptID(run: run, task: task, partition: partition, number: n) }
 }
 
 /// One life's way to the mirror: slow, broken, or broken after the write was taken.

@@ -97,6 +97,7 @@ struct AtRest {
         for (run, held) in world.mirror.runs.sorted(by: { $0.key < $1.key }) where judge.finals[run] == nil {
             judge.violate(.mirror, "the mirror has \(run) as \(held.content.run.state.rawValue)")
         }
+        judgeMirroredAttempts()
         for job in judge.jobs {
             let held = Workload.jobName(job).flatMap { world.mirror.jobs[$0]?.content }
             if held?.version != judge.version(of: job) || held?.worker != judge.owner(of: job) {
@@ -109,6 +110,28 @@ struct AtRest {
         for (name, held) in world.mirror.jobs.sorted(by: { $0.key < $1.key })
         where held.content != nil && !judge.jobs.contains(name.description) {
             judge.violate(.mirror, "the mirror has \(name), which was deleted")
+        }
+    }
+
+    /// What the mirror says of an attempt that has ended is its last record, all of it.
+    private func judgeMirroredAttempts() {
+        for (attempt, final) in judge.finalAttempts.sorted(by: { $0.key < $1.key })
+        where !judge.forgottenAttempts.contains(attempt) {
+            let held = world.mirror.attempts[attempt]
+            if held?.content != final.view || held?.version != final.version {
+                judge.violate(
+                    .mirror,
+                    "\(attempt.znodeName) ended \(final.view) of \(final.version), and the mirror has "
+                        + "\(held.map { "\($0.content) of \($0.version)" } ?? "nothing")"
+                )
+            }
+        }
+        for (attempt, held) in world.mirror.attempts.sorted(by: { $0.key < $1.key })
+        where held.isFinal && judge.finalAttempts[attempt] == nil {
+            judge.violate(
+                .mirror,
+                "the mirror has an end of \(attempt.znodeName) that is not recorded: \(held.content)"
+            )
         }
     }
 }

@@ -78,6 +78,8 @@ final class Judge: @unchecked Sendable {
     private(set) var paused: Set<RunID> = []
     private var causes: [RunID: String] = [:]
     private(set) var finals: [RunID: (state: RunState, version: MirrorVersion)] = [:]
+    /// The last record of each attempt's end.
+    private(set) var finalAttempts: [AttemptID: (view: AttemptView, version: MirrorVersion)] = [:]
     /// Runs that were in the queue or admitted, and have no final record.
     private(set) var open: Set<RunID> = []
 
@@ -90,6 +92,7 @@ final class Judge: @unchecked Sendable {
     private var mirrored: [RunID: (version: MirrorVersion, isFinal: Bool)] = [:]
     /// Runs whose history the mirror has lost by being emptied.
     private(set) var forgottenByMirror: Set<RunID> = []
+    private(set) var forgottenAttempts: Set<AttemptID> = []
 
     init(loop: VirtualLoop, wallStart: Int64, sessionTimeout: Int64) {
         self.loop = loop
@@ -353,6 +356,9 @@ final class Judge: @unchecked Sendable {
 
     private func outboxed(_ data: [UInt8]?, _ znode: ZnodePath) {
         guard let batch = decode(MirrorBatch.self, data, znode) else { return }
+        for case .attempt(let run, let view) in batch.records where view.endedAt != nil {
+            finalAttempts[view.id(in: run)] = (view, batch.version)
+        }
         for case .run(let view, _) in batch.records where view.state.isOver {
             if let known = finals[view.id] {
                 violate(
@@ -516,6 +522,7 @@ final class Judge: @unchecked Sendable {
     func mirrorEmptied() {
         mirrored = [:]
         forgottenByMirror.formUnion(finals.keys)
+        forgottenAttempts.formUnion(finalAttempts.keys)
     }
 
     /// Whether exclusive attempts are placed on the worker of one of these sessions.

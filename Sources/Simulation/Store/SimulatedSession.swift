@@ -102,7 +102,6 @@ final class SimulatedSession: ZnodeSession, @unchecked Sendable {
         switch message {
         case .connected(let entry):
             id = entry.id
-            life.opened(self)
             enter(.connected)
         case .expired:
             source.closeByClient(losesUnsent: true)
