@@ -231,6 +231,9 @@ package enum ReportCoding {
         return ("\(attempt.znodeName).late", RecordCoding.encode(content))
     }
 
+    /// Whether a name is that of a result that was refused.
+    package static func isLate(name: String) -> Bool { name.hasSuffix(".late") }
+
     /// What a name says by itself; `needsContent` where the znode must be read for the rest.
     package static func parse(name: String, bucket: Int) -> (report: Report, needsContent: Bool)? {
         guard let tilde = name.lastIndex(of: "~"),

@@ -60,6 +60,33 @@ import ZnodeStore
         }
     }
 
+    /// A worker whose answer was lost tells of a late result again, while the leader consumes what it told first.
+    @Test func lateReportCreatedAgainBetweenTwoListsIsSeen() async throws {
+        let bench = try await Bench()
+        let run = RunID(job: try JobName("nobody"), logicalTime: UnixTime(seconds: 1_800_000_000))
+        let attempt = AttemptID(run: run, task: try TaskID("t"), partition: 0, number: 1)
+        let (name, data) = ReportCoding.late(
+            attempt,
+            AttemptEnd(outcome: .succeeded, endedAt: WallTime(milliseconds: 1_800_000_000_000)),
+            isCertain: false,
+            worker: WorkerID(number: 2)
+        )
+        let directory = bench.layout.status(bucket: 1)
+        let session = HeldListSession(bench.session, holding: directory, afterSeeing: name)
+        let leader = try Self.leader(bench, session)
+        try await bench.with({ try await leader.run() }) {
+            _ = try await bench.other.create(directory.child(name), data: data)
+            try await bench.eventually("the report is consumed") {
+                try await bench.other.exists(directory.child(name)) == nil && session.isHolding
+            }
+            _ = try await bench.other.create(directory.child(name), data: data)
+            session.open()
+            try await bench.eventually("its successor is consumed") {
+                try await bench.other.exists(directory.child(name)) == nil
+            }
+        }
+    }
+
     @Test func commandThatNobodyWaitsForIsSweptByAge() async throws {
         let bench = try await Bench()
         let path = bench.layout.command("left")

@@ -9,7 +9,8 @@ import ZnodeStore
 /// New is a name that the list before did not have. That is all there is to know of reports and commands, whose znodes
 /// are created once: a report in the transaction that ends or starts its attempt, a command under a name that was drawn
 /// for it. A queue entry may be created again once it was consumed, as early as between two lists; so the whole list goes
-/// to the loop, which knows what it has consumed.
+/// to the loop, which knows what it has consumed. So may the report of a late result, by a worker that had no answer:
+/// those few are read with every list.
 struct LeaderMailboxes: Sendable {
     let session: any ZnodeSession
     let layout: ZnodeLayout
@@ -53,7 +54,7 @@ struct LeaderMailboxes: Sendable {
         let directory = layout.status(bucket: bucket)
         var seen: Set<String> = []
         for try await names in session.childrenUpdates(of: directory) {
-            let new = names.filter { !seen.contains($0) }
+            let new = names.filter { !seen.contains($0) || ReportCoding.isLate(name: $0) }
             seen = Set(names)
             var reports: [Report] = []
             var incomplete: [Report] = []
