@@ -16,7 +16,7 @@ extension ProcessesTests {
 
             init(
                 _ scratch: ScratchDirectory,
-                beat: Duration = .seconds(5),
+                beat: Duration = .seconds(15),
                 runnerOptions: [String] = []
             ) throws {
                 self.scratch = scratch

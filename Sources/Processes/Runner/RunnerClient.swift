@@ -68,7 +68,7 @@ package final class RunnerClient: Sendable {
     package init(
         directory: String,
         launch: RunnerLaunch,
-        beat: Duration = .seconds(5)
+        beat: Duration = .seconds(15)
     ) throws(ProcessError) {
         files = RunnerFiles(directory: directory)
         self.launch = launch
