@@ -24,7 +24,7 @@ struct BugTests {
         ("deaf-runner", 40),
         ("unversioned-start", 1),
         ("forget-on-restart", 45),
-        ("unchecked-owner", 580),
+        ("unchecked-owner", 780),
     ]
 
     @Test func everyBugIsHeldByATest() {
