@@ -107,8 +107,8 @@ struct Mutation: Sendable, CustomStringConvertible {
         Mutation("I14", "an attempt has another fencing token in the mirror") {
             try $0.rewriteMirror("attempts:\(bad)", #"fencing_token\":\""#, #"fencing_token\":\"9"#)
         },
-        Mutation("I14", "an attempt of the mirror is of another commit") {
-            try $0.rewriteMirror("attempts:\(bad)", "-1 {", "1-1 {")
+        Mutation("I14", "an attempt of the mirror is of an earlier commit") {
+            try $0.rewriteMirror("attempts:\(bad)", "-1 {", "-0 {")
         },
         Mutation("I14", "the mirror has an end of an attempt that never was") {
             try $0.rewriteMirror("attempts:\(bad)", #""x~0~2":"#, #""x~0~3":"1-1-1 {}","x~0~2":"#)

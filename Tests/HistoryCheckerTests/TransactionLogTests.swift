@@ -134,6 +134,20 @@ struct TransactionLogTests {
         #expect(merged.notes.count == 1)
     }
 
+    /// It comes back, is sent a snapshot, and its log reaches as far as all others.
+    @Test func aProposalThatWasNeverAgreedIsLeftOutOfTheLogThatReachesFurthest() throws {
+        let all = Self.numbered(epochs: [4, 6])
+        var alone = all
+        var lost = all[3]
+        lost.zxid += 1
+        alone.insert(lost, at: 4)
+        for servers in [[alone, all, all], [all, all, alone]] {
+            let merged = try TransactionLog.merge(servers, names: ["a", "b", "c"])
+            #expect(Self.bare(merged.transactions) == Self.bare(all))
+            #expect(merged.notes.count == 1)
+        }
+    }
+
     @Test func logsThatDisagreeOrLackSomethingAreRefused() {
         let all = Self.numbered(epochs: [40, 60])
         var other = all

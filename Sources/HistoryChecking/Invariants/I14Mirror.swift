@@ -2,11 +2,10 @@
 ///
 /// Judged with a dump taken at `quiet`:
 /// - each final record that entered the outbox before `quiet`, less the time to settle, is in the mirror:
-///   the run's
-///   hash is final, has the state and the (term, commit) of the record, and is listed under that state
-/// alone; the attempt's field is
-///   final, has the (term, commit) of its last record, and says what that says: worker, outcome, exit code, token, times;
-/// - what is final in the mirror has a record in the log with that (term, commit);
+///   the run's hash is final, has the state of the record, and is listed under that state alone; the attempt's
+///   field is final, and says what its last record says: worker, outcome, exit code, token, times. Both are of the
+///   (term, commit) of the record, or of a later one: a new leader shows what is not forgotten yet once more;
+/// - what is final in the mirror has a record in the log;
 /// - a run that is live at `quiet`, for the time to settle at least, is in the mirror, with a state that it
 ///   had;
 /// - a job that exists at `quiet`, for that time at least, is in the mirror; one that is gone for that time
@@ -48,7 +47,7 @@ func judgeMirror(_ evidence: Evidence, _ judgement: inout Judgement) {
             continue
         }
         guard lastAttempt[final.key] == final else { continue }
-        if !shown.isFinal || shown.term != final.term || shown.commit != final.commit
+        if !shown.isFinal || (shown.term, shown.commit) < (final.term, final.commit)
             || shown.record != final.record
         {
             judgement.violated(
@@ -129,8 +128,8 @@ private func check(
     _ judgement: inout Judgement
 ) {
     let place = "\(shown.place) \(shown.state), final \(shown.isFinal), of \(shown.term)-\(shown.commit)"
-    if !shown.isFinal || shown.state != final.state || shown.term != final.term
-        || shown.commit != final.commit
+    if !shown.isFinal || shown.state != final.state
+        || (shown.term, shown.commit) < (final.term, final.commit)
     {
         judgement.violated("the mirror shows \(final.run) otherwise", final.shown, place)
         return

@@ -43,12 +43,11 @@ package enum TransactionLog {
 
     /// Merges what the servers of one ensemble wrote.
     ///
-    /// The log that reaches furthest is the base: its server took part to the end, so what it has is what was
-    /// agreed. It may lack a stretch that it was sent as a snapshot; others fill such a hole. What another
-    /// has beyond
-    /// the base's end of an epoch was agreed only if most of the given logs have it: else it was proposed by
-    /// a leader that
-    /// died with it. The same zxid with different contents, or a hole that nobody fills, cannot be judged.
+    /// The log that reaches furthest is the base: its server took part to the end. It may lack a stretch that it was
+    /// sent as a snapshot; others fill such a hole. What another has beyond the base's end of an epoch was agreed only
+    /// if most of the given logs have it: else it was proposed by a leader that died with it. The base may be the log
+    /// of such a leader, which came back and was sent a snapshot: what it has at the end of an epoch was not agreed
+    /// where most servers went on without it. The same zxid with different contents, or a hole that nobody fills, cannot be judged.
     package static func merge(
         _ servers: [[Transaction]],
         names: [String]
@@ -82,6 +81,15 @@ package enum TransactionLog {
             if let last = lastOfEpoch[zxid >> 32], zxid < last { continue }
             if counts[zxid, default: 0] * 2 > servers.count { continue }
             dropped.append(zxid)
+        }
+        // The last that most logs have of each epoch.
+        var agreedOfEpoch: [Int64: Int64] = [:]
+        for (zxid, count) in counts where count * 2 > servers.count {
+            agreedOfEpoch[zxid >> 32] = max(agreedOfEpoch[zxid >> 32] ?? 0, zxid)
+        }
+        for zxid in agreed where zxid > agreedOfEpoch[zxid >> 32] ?? 0 {
+            let others = servers.count { last($0) >> 32 > zxid >> 32 } - 1
+            if others * 2 > servers.count, counts[zxid] == 1 { dropped.append(zxid) }
         }
         for zxid in dropped { merged[zxid] = nil }
         let transactions = merged.values.sorted { $0.zxid < $1.zxid }
