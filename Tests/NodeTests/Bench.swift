@@ -1,5 +1,7 @@
 import Coordination
+import Cron
 import Logging
+import Mirror
 import Node
 import Scheduling
 import Synchronization
@@ -21,6 +23,51 @@ struct Bench: Sendable {
         layout = ZnodeLayout(root: try ZnodePath("/root"))
         clock = SettableClock()
         _ = try await ClusterSetup(session: session, layout: layout).prepare(newID: "bench")
+    }
+
+    /// What campaigns and leads with a session, as worker 1.
+    func leader(_ session: any ZnodeSession, time: NodeTime? = nil) throws -> LeaderService {
+        LeaderService(
+            identity: MasterRecord(worker: WorkerID(number: 1), address: "127.0.0.1:1", incarnation: "i"),
+            clusterID: "bench",
+            session: session,
+            layout: layout,
+            zones: TimeZoneDatabase(),
+            mirror: try SQLiteMirror(path: nil, logger: logger),
+            time: time ?? clock.time,
+            logger: logger
+        )
+    }
+
+    /// A worker is there, and may own jobs.
+    func register(_ worker: WorkerID) async throws {
+        _ = try await other.create(layout.worker(worker))
+        _ = try await other.create(layout.jobs(of: worker))
+    }
+
+    /// Stores the first version of a job.
+    func submit(_ definition: JobDefinition, owner: WorkerID, at now: WallTime) async throws {
+        _ = try await other.multi(
+            JobOperations.submit(
+                StoredJob(version: 1, createdAt: now, storedAt: now, definition: definition),
+                owner: owner,
+                creationID: "c",
+                upstreams: [],
+                fired: FiredRecord(mark: now.second),
+                firedVersion: nil,
+                layout
+            )
+        )
+    }
+
+    /// The first attempt of a task of some run.
+    static func attempt(_ task: String) throws -> AttemptID {
+        AttemptID(
+            run: try #require(RunID("j@20270101T000000Z")),
+            task: try TaskID(task),
+            partition: 0,
+            number: 1
+        )
     }
 
     /// Runs a service beside the body, and ends it with the body.

@@ -7,19 +7,6 @@ import Testing
 import ZnodeStore
 
 @Suite(.timeLimit(.minutes(1))) struct LeaderMailboxTests {
-    private static func leader(_ bench: Bench, _ session: any ZnodeSession) throws -> LeaderService {
-        LeaderService(
-            identity: MasterRecord(worker: WorkerID(number: 1), address: "127.0.0.1:1", incarnation: "i"),
-            clusterID: "bench",
-            session: session,
-            layout: bench.layout,
-            zones: TimeZoneDatabase(),
-            mirror: try SQLiteMirror(path: nil, logger: bench.logger),
-            time: bench.clock.time,
-            logger: bench.logger
-        )
-    }
-
     /// An entry of a job that does not exist: the leader makes a record of it and consumes it, without any worker.
     private static func entry(_ bench: Bench) throws -> (path: ZnodePath, data: [UInt8]) {
         let run = RunID(job: try JobName("nobody"), logicalTime: UnixTime(seconds: 1_800_000_000))
@@ -42,7 +29,7 @@ import ZnodeStore
             holding: bench.layout.jobQueue,
             afterSeeing: String(path.name)
         )
-        let leader = try Self.leader(bench, session)
+        let leader = try bench.leader(session)
         try await bench.with({ try await leader.run() }) {
             _ = try await bench.other.create(path, data: data)
             // The leader consumes it, and is kept from looking at the queue again.
@@ -73,7 +60,7 @@ import ZnodeStore
         )
         let directory = bench.layout.status(bucket: 1)
         let session = HeldListSession(bench.session, holding: directory, afterSeeing: name)
-        let leader = try Self.leader(bench, session)
+        let leader = try bench.leader(session)
         try await bench.with({ try await leader.run() }) {
             _ = try await bench.other.create(directory.child(name), data: data)
             try await bench.eventually("the report is consumed") {
@@ -91,7 +78,7 @@ import ZnodeStore
         let bench = try await Bench()
         let path = bench.layout.command("left")
         let verdict = Verdict(isAccepted: true, message: "done")
-        let leader = try Self.leader(bench, bench.session)
+        let leader = try bench.leader(bench.session)
         try await bench.with({ try await leader.run() }) {
             try await bench.eventually("a leader") { leader.isLeading }
             _ = try await bench.other.create(

@@ -94,7 +94,7 @@ private final class RefusingSession: ForwardingSession, @unchecked Sendable {
             },
             draw: system.draw
         )
-        let leader = try Self.leader(session, bench, time: time)
+        let leader = try bench.leader(session, time: time)
         try await bench.with({ try await leader.run() }) {
             try await bench.eventually("it leads") { leader.isLeading }
             session.stick()
@@ -127,7 +127,7 @@ private final class RefusingSession: ForwardingSession, @unchecked Sendable {
     @Test func leaderWhoseCommitsAreRefusedBeginsAnotherTerm() async throws {
         let bench = try await Bench()
         let session = RefusingSession(bench.session, refusals: 150)
-        let leader = try Self.leader(session, bench)
+        let leader = try bench.leader(session)
         let name = try JobName("old")
         let worker = WorkerID(number: 1)
         let now = WallTime(milliseconds: 1_800_000_000_000)
@@ -135,19 +135,8 @@ private final class RefusingSession: ForwardingSession, @unchecked Sendable {
             name: name,
             tasks: [TaskDefinition(id: try TaskID("t"), run: .argv(["true"]))]
         )
-        _ = try await bench.other.create(bench.layout.worker(worker))
-        _ = try await bench.other.create(bench.layout.jobs(of: worker))
-        _ = try await bench.other.multi(
-            JobOperations.submit(
-                StoredJob(version: 1, createdAt: now, storedAt: now, definition: definition),
-                owner: worker,
-                creationID: "c",
-                upstreams: [],
-                fired: FiredRecord(mark: now.second),
-                firedVersion: nil,
-                bench.layout
-            )
-        )
+        try await bench.register(worker)
+        try await bench.submit(definition, owner: worker, at: now)
         let command = CommandRequest(id: "c", kind: .deleteJob(name, ifVersion: nil), reason: nil, at: now)
         _ = try await bench.other.create(
             bench.layout.command(command.id),
@@ -184,7 +173,7 @@ private final class RefusingSession: ForwardingSession, @unchecked Sendable {
         )
         let path = bench.layout.clusterStatus
         _ = try await bench.other.set(path, data: RecordCoding.encode(before))
-        let leader = try Self.leader(bench.session, bench)
+        let leader = try bench.leader(bench.session)
         try await bench.with({ try await leader.run() }) {
             try await bench.eventually("the new leader beats") {
                 bench.clock.forward(milliseconds: 1_000)
@@ -193,22 +182,5 @@ private final class RefusingSession: ForwardingSession, @unchecked Sendable {
                 return beat.leader == WorkerID(number: 1) && beat.incidents == 3
             }
         }
-    }
-
-    private static func leader(
-        _ session: any ZnodeSession,
-        _ bench: Bench,
-        time: NodeTime? = nil
-    ) throws -> LeaderService {
-        LeaderService(
-            identity: MasterRecord(worker: WorkerID(number: 1), address: "127.0.0.1:1", incarnation: "i"),
-            clusterID: "bench",
-            session: session,
-            layout: bench.layout,
-            zones: TimeZoneDatabase(),
-            mirror: try SQLiteMirror(path: nil, logger: bench.logger),
-            time: time ?? bench.clock.time,
-            logger: bench.logger
-        )
     }
 }

@@ -20,19 +20,8 @@ import ZnodeStore
         )
         let now = bench.clock.time.now()
         let worker = WorkerID(number: 1)
-        _ = try await other.create(layout.worker(worker))
-        _ = try await other.create(layout.jobs(of: worker))
-        _ = try await other.multi(
-            JobOperations.submit(
-                StoredJob(version: 1, createdAt: now, storedAt: now, definition: definition),
-                owner: worker,
-                creationID: "c",
-                upstreams: [],
-                fired: FiredRecord(mark: now.second),
-                firedVersion: nil,
-                layout
-            )
-        )
+        try await bench.register(worker)
+        try await bench.submit(definition, owner: worker, at: now)
         let id = RunID(job: name, logicalTime: now.second)
         let entry = QueueEntry(
             run: id,

@@ -62,15 +62,6 @@ final class ScratchDirectory: Sendable {
         )
     }
 
-    private func attempt(_ task: String) throws -> AttemptID {
-        AttemptID(
-            run: try #require(RunID("j@20270101T000000Z")),
-            task: try TaskID(task),
-            partition: 0,
-            number: 1
-        )
-    }
-
     private func assignment(_ action: Assignment.Action) -> Assignment {
         Assignment(
             action: action,
@@ -92,7 +83,7 @@ final class ScratchDirectory: Sendable {
         let scratch = try ScratchDirectory()
         let runner = try Runner(scratch.path)
         let host = try host(scratch)
-        let (released, prepared) = (try attempt("released"), try attempt("prepared"))
+        let (released, prepared) = (try Bench.attempt("released"), try Bench.attempt("prepared"))
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await host.run() }
             let first = try await runner.welcome(startedAt: 1)
@@ -158,7 +149,7 @@ final class ScratchDirectory: Sendable {
             expect: nil,
             timeoutMilliseconds: 300
         )
-        let id = try attempt("call")
+        let id = try Bench.attempt("call")
         host.prepare(id, assignment(.http(call)), token: 1, worker: WorkerID(number: 1))
         host.release(id)
         for await event in host.events {

@@ -35,8 +35,7 @@ import ZnodeStore
     private static func add(_ count: Int, _ bench: Bench, _ misfire: Misfire) async throws {
         let worker = WorkerID(number: 1)
         let now = bench.clock.time.now()
-        _ = try await bench.other.create(bench.layout.jobs(of: worker))
-        _ = try await bench.other.create(bench.layout.worker(worker))
+        try await bench.register(worker)
         for number in 0..<count {
             var definition = JobDefinition(
                 name: try JobName("j\(number)"),
@@ -44,18 +43,7 @@ import ZnodeStore
             )
             definition.schedule = [TriggerDefinition(every: DurationValue(milliseconds: 10_000))]
             definition.misfire = misfire
-            let stored = StoredJob(version: 1, createdAt: now, storedAt: now, definition: definition)
-            _ = try await bench.other.multi(
-                JobOperations.submit(
-                    stored,
-                    owner: worker,
-                    creationID: "c",
-                    upstreams: [],
-                    fired: FiredRecord(mark: now.second),
-                    firedVersion: nil,
-                    bench.layout
-                )
-            )
+            try await bench.submit(definition, owner: worker, at: now)
         }
     }
 

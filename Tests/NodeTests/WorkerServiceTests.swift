@@ -30,15 +30,6 @@ import ZnodeStore
     private let worker = WorkerID(number: 1)
     private let host = Host()
 
-    private func attempt(_ task: String) throws -> AttemptID {
-        AttemptID(
-            run: try #require(RunID("j@20270101T000000Z")),
-            task: try TaskID(task),
-            partition: 0,
-            number: 1
-        )
-    }
-
     private func service(_ bench: Bench) -> WorkerService {
         WorkerService(
             worker: worker,
@@ -55,7 +46,10 @@ import ZnodeStore
     /// Else the host would hold what ended between two sessions for ever.
     @Test func hostIsAnsweredBetweenSessions() async throws {
         let service = service(try await Bench())
-        service.ended(try attempt("t"), AttemptEnd(outcome: .succeeded, endedAt: WallTime(milliseconds: 0)))
+        service.ended(
+            try Bench.attempt("t"),
+            AttemptEnd(outcome: .succeeded, endedAt: WallTime(milliseconds: 0))
+        )
         #expect(asked == ["acknowledge t"])
     }
 
@@ -63,7 +57,7 @@ import ZnodeStore
     @Test func firstListOfASessionStopsWhatIsToBeStopped() async throws {
         let bench = try await Bench()
         let service = service(bench)
-        let (gone, killed) = (try attempt("gone"), try attempt("killed"))
+        let (gone, killed) = (try Bench.attempt("gone"), try Bench.attempt("killed"))
         service.claim(
             [gone, killed].map {
                 HeldAttempt(attempt: $0, startedAt: nil, isExclusive: false, hasEnded: false)

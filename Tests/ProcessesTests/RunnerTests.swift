@@ -263,6 +263,7 @@ extension ProcessesTests {
             connection.enqueue(RunnerRequest.hello(version: 99).encoded())
             let isSent = connection.flush()
             #expect(isSent)
+            // Lent to `fill`, which keeps nothing of it; freed after its last use.
             let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 4096, alignment: 16)
             defer { buffer.deallocate() }
             var waiting = pollfd(fd: connection.descriptor, events: Int16(POLLIN), revents: 0)

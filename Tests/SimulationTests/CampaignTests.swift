@@ -164,6 +164,7 @@ final class CampaignTests {
         let descriptors = "/proc/\(process.processIdentifier)/fd"
         let deadline = ContinuousClock.now + .seconds(20)
         while ContinuousClock.now < deadline {
+            // A descriptor, or the process, that has gone meanwhile is looked for again; the deadline bounds it.
             for name in (try? FileManager.default.contentsOfDirectory(atPath: descriptors)) ?? [] {
                 let path = try? FileManager.default.destinationOfSymbolicLink(
                     atPath: "\(descriptors)/\(name)"
@@ -174,7 +175,7 @@ final class CampaignTests {
                     return "/" + parts.prefix(3).joined(separator: "/")
                 }
             }
-            usleep(1000)
+            usleep(1000)  // the interval of looking at another process, which tells nobody
         }
         return nil
     }
