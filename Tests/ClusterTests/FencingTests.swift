@@ -160,15 +160,21 @@ extension ClusterSuite {
         /// Most of the workers are gone at once: nothing moves until a person says so.
         @Test(.timeLimit(.minutes(1))) func safeModeEndsWhenAPersonSaysSo() async throws {
             try await TestCluster.with { cluster, nodes in
-                let survivor = nodes[2]
+                let (survivor, go) = (nodes[2], "\(cluster.directory)/safe-go")
                 var runs: [String] = []
                 for number in 0..<6 {
+                    // What the survivor is given goes on too, so that the others have their share.
                     runs.append(
                         try await survivor.api.addJobAndRun(
                             """
                             version: 1
                             name: safe.j\(number)
-                            tasks: [{id: t, run: '[ "$SKYFIRE_ATTEMPT" -eq 2 ] || [ $SKYFIRE_WORKER = \(survivor.worker) ] || sleep 1001'}]
+                            tasks:
+                              - id: t
+                                run: |
+                                  [ "$SKYFIRE_ATTEMPT" -eq 1 ] || exit 0
+                                  [ $SKYFIRE_WORKER = \(survivor.worker) ] || sleep 1001
+                                  while [ ! -e \(go) ]; do sleep 0.05; done
                             """
                         )
                     )
@@ -184,6 +190,7 @@ extension ClusterSuite {
                 let states = try await survivor.api.items("/v1/runs?state=running")
                 #expect(!states.isEmpty, "nothing was taken over")
                 #expect(try await survivor.api.send("POST", "/v1/cluster:takeover").status == 200)
+                try Files.write("", go)
                 for run in runs {
                     #expect(try await survivor.api.ended(run)["state"].string == "succeeded")
                 }

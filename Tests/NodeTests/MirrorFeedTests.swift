@@ -105,6 +105,29 @@ import Testing
         #expect(written() == 3, "not for ever")
     }
 
+    /// The deletion may be taken late too, in place of the job that has the name since.
+    @Test func jobSeenAfterAnUnansweredDeletionIsShownOnceMore() async throws {
+        let bench = try await Bench()
+        let mirror = ClosedMirror()
+        let feed = MirrorFeed(mirror: mirror, time: bench.clock.time, logger: bench.logger)
+        let version = MirrorVersion(term: 1, commit: 1)
+        let job = try Self.job(0)
+        guard case .job(let view) = job else { fatalError("not a job") }
+        let written = { mirror.written.withLock { $0.flatMap(\.records) } }
+        try await bench.with({ await feed.run(onRecovered: {}) }) {
+            let deletion = MirrorBatch(version: version, records: [.jobDeleted(view.name)])
+            feed.add(final: MirrorFeed.Final(batch: deletion, bytes: 1))
+            try await bench.eventually("the write fails") { feed.error != nil }
+            mirror.open()
+            try await bench.eventually("it is written") { written().count == 1 }
+            feed.add(live: [job], version: version)
+            try await bench.eventually("the job is written") { written().count == 2 }
+            bench.clock.forward(milliseconds: 6_000)
+            try await bench.eventually("the job is written again") { written().count == 3 }
+        }
+        #expect(written() == [.jobDeleted(view.name), job, job])
+    }
+
     @Test func jobsBeyondTheBoundAreLeftOutUntilThereIsRoom() async throws {
         let bench = try await Bench()
         let mirror = ClosedMirror()

@@ -98,9 +98,15 @@ class Workload:
         return run
 
     def cancel_running(self):
-        """Cancels a run that is not over yet for certain."""
-        run = self.run("long", is_cancelled=True)
-        self._client.end_run(run, "cancel")
+        """Cancels a run that is not over yet for certain, and goes on until the answer says that it did.
+
+        Where the answer to an accepted request is lost, the next request is refused, since the run is over by then.
+        """
+        for _ in range(10):
+            run = self.run("long", is_cancelled=True)
+            if self._client.end_run(run, "cancel").kind == OK:
+                return
+        raise Failed("none of 10 requests to cancel a run was accepted")
 
     def kill(self, run):
         """Ends a run that nobody waits for any more."""

@@ -63,7 +63,7 @@ package final class MirrorFeed: Sendable {
         var refusedJobs = 0
         var hasLeftOutJobs = false
         /// What is known of jobs of which a write was not answered. It may be taken late, and jobs that were seen between
-        /// the same two commits have no order in the mirror: these are shown once more.
+        /// the same two commits, or deleted by the first of them, have no order in the mirror: these are shown once more.
         var uncertainJobs: [JobName: (version: MirrorVersion, record: MirrorRecord)] = [:]
         var uncertainSince: ContinuousClock.Instant?
         var outboxBytes = 0
@@ -267,11 +267,7 @@ package final class MirrorFeed: Sendable {
                                 pending.keep(record, batch.version, jobLimit: self.jobLimit)
                             }
                         }
-                        pending.doubt(
-                            batches.dropFirst(count),
-                            now: self.time.instant(),
-                            jobLimit: self.jobLimit
-                        )
+                        pending.doubt(batches, now: self.time.instant(), jobLimit: self.jobLimit)
                         return pending.error == nil
                     }
                     if isNew {

@@ -163,7 +163,10 @@ extension NodeOperations {
         if known.job.definition.after == nil, definition.after == nil {
             return (try await edit(known, definition, ifVersion, current), false)
         }
-        try await command(.replaceJob(definition, ifVersion: ifVersion), reason: nil)
+        try await command(
+            .replaceJob(definition, ifVersion: ifVersion, creationID: known.creationID),
+            reason: nil
+        )
         return (try await job(name), false)
     }
 
@@ -217,7 +220,9 @@ extension NodeOperations {
                     where error.code == .noNode || error.code == .nodeExists || error.isOutcomeUnknown
                 {
                     guard await current.session.waitUntilConnected() else { throw error }
-                    guard let again = try await current.jobs.job(name) else {
+                    // A later job of the name is not the one that was to be changed.
+                    guard let again = try await current.jobs.job(name), again.creationID == known.creationID
+                    else {
                         throw OperationError(.notFound, code: "E2003", "there is no job \(name)")
                     }
                     if again.job.definition == definition { return again.view }
@@ -235,11 +240,14 @@ extension NodeOperations {
 
     package func deleteJob(_ name: JobName, ifVersion: Int?) async throws(OperationError) {
         let current = try current()
-        guard try await storing({ try await current.session.exists(layout.jobName(name)) }) != nil else {
+        guard let known = try await storing({ try await current.jobs.job(name) }) else {
             throw OperationError(.notFound, code: "E2003", "there is no job \(name)")
         }
         try await storing { try await checkPinnedBound(current.session) }
-        try await command(.deleteJob(name, ifVersion: ifVersion), reason: nil)
+        try await command(
+            .deleteJob(name, ifVersion: ifVersion, creationID: known.creationID),
+            reason: nil
+        )
     }
 
     package func job(_ name: JobName) async throws(OperationError) -> JobView {

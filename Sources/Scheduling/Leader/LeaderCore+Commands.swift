@@ -24,8 +24,10 @@ extension LeaderCore {
         case .kill(let id): stopRun(id, as: .killed, command, &planning)
         case .pause(let id): setPaused(id, true, &planning)
         case .resume(let id): setPaused(id, false, &planning)
-        case .deleteJob(let name, let version): deleteJob(name, ifVersion: version, &planning)
-        case .replaceJob(let definition, let version): replaceJob(definition, ifVersion: version, &planning)
+        case .deleteJob(let name, let version, let creationID):
+            carryOut(on: name, version, creationID) { $0.delete($1, &planning) }
+        case .replaceJob(let definition, let version, let creationID):
+            carryOut(on: definition.name, version, creationID) { $0.replace($1, with: definition, &planning) }
         }
     }
 
@@ -76,17 +78,38 @@ extension LeaderCore {
         Verdict(isAccepted: false, code: "E2012", message: "\(id) is not live: it is over, or never existed")
     }
 
-    private mutating func deleteJob(
-        _ name: JobName,
-        ifVersion: Int?,
-        _ planning: inout Planning
+    /// Does something to the job that a command is about. Refused where that job is gone: a request that was held up on its
+    /// way is not for a later job of the same name. Returns `nil` while the job, or what comes after it, must be read first.
+    private mutating func carryOut(
+        on name: JobName,
+        _ ifVersion: Int?,
+        _ creationID: String?,
+        _ change: (inout Self, KnownJob) -> Verdict?
     ) -> Verdict? {
         guard isGraphComplete else { return nil }
-        if let refusal = versionRefusal(name, ifVersion) { return refusal }
         guard let known = knownJob(name) else {
             return missingJobs.contains(name)
                 ? Verdict(isAccepted: false, code: "E2003", message: "there is no job \(name)") : nil
         }
+        if let creationID, creationID != known.creationID {
+            return Verdict(
+                isAccepted: false,
+                code: "E2003",
+                message: "the job \(name) was deleted meanwhile, and another one has its name"
+            )
+        }
+        if let ifVersion, ifVersion != known.job.version {
+            return Verdict(
+                isAccepted: false,
+                code: "E2005",
+                message: "\(name) is at version \(known.job.version), not \(ifVersion)"
+            )
+        }
+        return change(&self, known)
+    }
+
+    private mutating func delete(_ known: KnownJob, _ planning: inout Planning) -> Verdict? {
+        let name = known.job.definition.name
         let dependents = graph.dependents(of: name).filter { $0 != name }
         guard dependents.isEmpty else {
             let list = dependents.prefix(5).map(\.description).joined(separator: ", ")
@@ -115,18 +138,12 @@ extension LeaderCore {
         return Verdict(isAccepted: true, message: "\(name) is deleted")
     }
 
-    private mutating func replaceJob(
-        _ definition: JobDefinition,
-        ifVersion: Int?,
+    private mutating func replace(
+        _ known: KnownJob,
+        with definition: JobDefinition,
         _ planning: inout Planning
     ) -> Verdict? {
-        guard isGraphComplete else { return nil }
         let name = definition.name
-        if let refusal = versionRefusal(name, ifVersion) { return refusal }
-        guard let known = knownJob(name) else {
-            return missingJobs.contains(name)
-                ? Verdict(isAccepted: false, code: "E2003", message: "there is no job \(name)") : nil
-        }
         let upstreams = (definition.after ?? []).map(\.job)
         for upstream in upstreams {
             guard knownJob(upstream) != nil else {
@@ -162,15 +179,6 @@ extension LeaderCore {
         unpark(name)
         graph.set(name, after: upstreams)
         return Verdict(isAccepted: true, message: "\(name) is at version \(version)")
-    }
-
-    private mutating func versionRefusal(_ name: JobName, _ ifVersion: Int?) -> Verdict? {
-        guard let ifVersion, let known = jobs[name], known.job.version != ifVersion else { return nil }
-        return Verdict(
-            isAccepted: false,
-            code: "E2005",
-            message: "\(name) is at version \(known.job.version), not \(ifVersion)"
-        )
     }
 
     /// The record of a queue entry that never becomes a live run.

@@ -303,8 +303,8 @@ package struct LeaderCore: Sendable {
         commands.append(command)
         // What was known of the jobs may have been read before the request was made.
         switch command.kind {
-        case .deleteJob(let name, _): jobChanged(name)
-        case .replaceJob(let definition, _):
+        case .deleteJob(let name, _, _): jobChanged(name)
+        case .replaceJob(let definition, _, _):
             jobChanged(definition.name)
             for upstream in definition.after ?? [] { missingJobs.remove(upstream.job) }
         case .cancel, .kill, .pause, .resume: break

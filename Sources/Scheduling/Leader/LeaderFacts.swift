@@ -354,10 +354,11 @@ package struct CommandRequest: Hashable, Sendable, Codable {
         case kill(RunID)
         case pause(RunID)
         case resume(RunID)
-        /// Deletes a job, at this version where given; refused while other jobs come after it.
-        case deleteJob(JobName, ifVersion: Int?)
-        /// Replaces the definition of a job that has dependencies.
-        case replaceJob(JobDefinition, ifVersion: Int?)
+        /// Deletes a job, at this version where given; refused while other jobs come after it, and where the name is another
+        /// job's by now than the one with this creation id, whose request this was.
+        case deleteJob(JobName, ifVersion: Int?, creationID: String? = nil)
+        /// Replaces the definition of a job that has dependencies; refused like a deletion where the name is another job's.
+        case replaceJob(JobDefinition, ifVersion: Int?, creationID: String? = nil)
     }
 
     package var id: String

@@ -137,6 +137,25 @@ private let job = Jobs.name("hello")
         #expect(cluster.store.outcomes[Jobs.name("down")]?.deletedVersion == 1)
     }
 
+    /// A request that was held up on its way is not for a later job of the same name.
+    @Test func commandsMeanTheJobThatWasThereWhenTheyWereMade() {
+        var cluster = ModelCluster()
+        let name = Jobs.name("a")
+        cluster.define(Jobs.single("a"))
+        let earlier = [
+            cluster.command(.deleteJob(name, ifVersion: nil, creationID: "earlier")),
+            cluster.command(
+                .replaceJob(Jobs.single("a") { $0.priority = 7 }, ifVersion: nil, creationID: "earlier")
+            ),
+        ]
+        cluster.settle()
+        for command in earlier { #expect(cluster.store.verdicts[command]?.code == "E2003") }
+        #expect(cluster.store.jobs[name]?.job.version == 1)
+        let own = cluster.command(.deleteJob(name, ifVersion: nil, creationID: "c"))
+        cluster.settle()
+        #expect(cluster.store.verdicts[own]?.isAccepted == true && cluster.store.jobs.isEmpty)
+    }
+
     @Test func replacementMustNotCloseACycle() {
         var cluster = ModelCluster()
         cluster.define(Jobs.single("a"))
