@@ -148,6 +148,58 @@ struct TransactionLogTests {
         }
     }
 
+    /// Servers that joined a leader which was lost at once wrote down what it sent, and went on without it.
+    @Test func whatLaterTransactionsKnowNothingOfIsLeftOut() throws {
+        let create = LogOperation.create(path: "/root/a", data: [], isEphemeral: false)
+        let set = LogOperation.set(path: "/root/a", data: [], version: 1)
+        let delete = LogOperation.delete(path: "/root/a")
+        let other = LogOperation.create(path: "/root/b", data: [], isEphemeral: false)
+        func log(_ epochs: [[LogOperation]]) -> [Transaction] {
+            zip(Int64(1)..., epochs).flatMap { epoch, operations in
+                zip(Int64(1)..., operations).map { number, operation in
+                    Transaction(
+                        zxid: epoch << 32 | number,
+                        time: 1,
+                        session: 1,
+                        cxid: 1,
+                        operations: [operation]
+                    )
+                }
+            }
+        }
+        let cases: [(kept: [LogOperation], lost: [LogOperation], next: [LogOperation])] = [
+            ([other], [create], [create, set]),
+            ([create], [set], [set]),
+            ([create], [set, .set(path: "/root/a", data: [], version: 2), other], [set, other]),
+            ([create], [delete], [set]),
+            ([create], [other, delete], [delete, other]),
+        ]
+        for (kept, lost, next) in cases {
+            let all = log([kept + lost, next])
+            let merged = try TransactionLog.merge([all, all, all], names: ["a", "b", "c"])
+            #expect(merged.transactions.map(\.operations) == (kept + next).map { [$0] }, "\(lost)")
+            #expect(merged.notes.count == 1)
+        }
+        // Nothing is left out of what fits together, or of what no change of leaders explains. What an earlier session made
+        // does not go with it where a later one has made it anew.
+        var taken = log([[.create(path: "/root/a", data: [], isEphemeral: true)], [], [set]])
+        for operation in [delete, .create(path: "/root/a", data: [], isEphemeral: true)] {
+            taken.insert(
+                Transaction(zxid: 0, time: 1, session: 2, cxid: 1, operations: [operation]),
+                at: taken.count - 1
+            )
+        }
+        taken.insert(
+            Transaction(zxid: 0, time: 1, session: 1, cxid: 1, operations: [.closeSession(paths: [])]),
+            at: 3
+        )
+        for index in taken.indices.dropFirst() { taken[index].zxid = 2 << 32 | Int64(index) }
+        for all in [log([[create, set], [delete, create, set]]), log([[create, create, set]]), taken] {
+            let merged = try TransactionLog.merge([all, all, all], names: ["a", "b", "c"])
+            #expect(merged.transactions == all && merged.notes.isEmpty)
+        }
+    }
+
     @Test func logsThatDisagreeOrLackSomethingAreRefused() {
         let all = Self.numbered(epochs: [40, 60])
         var other = all

@@ -47,7 +47,9 @@ package enum TransactionLog {
     /// sent as a snapshot; others fill such a hole. What another has beyond the base's end of an epoch was agreed only
     /// if most of the given logs have it: else it was proposed by a leader that died with it. The base may be the log
     /// of such a leader, which came back and was sent a snapshot: what it has at the end of an epoch was not agreed
-    /// where most servers went on without it. The same zxid with different contents, or a hole that nobody fills, cannot be judged.
+    /// where most servers went on without it. And where later transactions were decided without the end of an earlier
+    /// epoch, that end was not agreed either, though every log has it (see ``Contradiction``). The same zxid with
+    /// different contents, or a hole that nobody fills, cannot be judged.
     package static func merge(
         _ servers: [[Transaction]],
         names: [String]
@@ -92,8 +94,12 @@ package enum TransactionLog {
             if others * 2 > servers.count, counts[zxid] == 1 { dropped.append(zxid) }
         }
         for zxid in dropped { merged[zxid] = nil }
-        let transactions = merged.values.sorted { $0.zxid < $1.zxid }
+        var transactions = merged.values.sorted { $0.zxid < $1.zxid }
         try checkComplete(transactions)
+        while let contradiction = Contradiction.first(in: transactions) {
+            dropped += transactions.filter(contradiction.covers).map(\.zxid)
+            transactions.removeAll(where: contradiction.covers)
+        }
         let notes =
             dropped.isEmpty
             ? []
