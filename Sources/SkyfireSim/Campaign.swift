@@ -32,7 +32,7 @@ final class Campaign: Sendable {
     ) {
         var open = [seeds]
         if isResumed, let record {
-            for known in record.batches where known.build == record.build && known.options == options {
+            for known in record.own(options) {
                 open = open.flatMap { range in
                     [
                         range
@@ -95,10 +95,13 @@ final class Campaign: Sendable {
         }
     }
 
-    /// Whether any seed was broken, now or, as the record says, before: with a bug by this bug, without one by none.
+    /// Whether any seed was broken, now or, as the record says, before: without a bug in any build; with one in this build and
+    /// with these options, since that another build has found it says nothing of this one.
     private func isBroken(_ state: State) -> Bool {
-        !state.broken.isEmpty
-            || state.record?.batches.contains { $0.options.bug == options.bug && !$0.broken.isEmpty } == true
+        guard state.broken.isEmpty, let record = state.record else { return !state.broken.isEmpty }
+        let batches =
+            options.bug == nil ? record.batches.filter { $0.options.bug == nil } : record.own(options)
+        return batches.contains { !$0.broken.isEmpty }
     }
 
     /// Says what came of it, and throws the code to exit with.
@@ -126,7 +129,7 @@ final class Campaign: Sendable {
                 print("recorded: seed \(seed) is broken\(place); again: \(batch.options.command(seed))")
             }
         }
-        let own = batches.filter { $0.build == record.build && $0.options == options }
+        let own = record.own(options)
         print("recorded of this build: \(Self.count(own))")
         if own.count < batches.count {
             let others = batches.filter { $0.build != record.build || $0.options != options }

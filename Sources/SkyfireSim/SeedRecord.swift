@@ -34,6 +34,11 @@ final class SeedRecord {
 
     deinit { close(descriptor) }
 
+    /// What this build has lived through with these options.
+    func own(_ options: WorldOptions) -> [Batch] {
+        batches.filter { $0.build == build && $0.options == options }
+    }
+
     func append(_ batch: Batch) throws {
         var batch = batch
         batch.build = build

@@ -111,6 +111,26 @@ final class CampaignTests {
         #expect(try lines()[0].contains("\"broken\":[1]"))
     }
 
+    /// That another build has found a bug does not prove this one.
+    @Test func aBugIsFoundAnewByEachBuild() throws {
+        let search = [
+            "--bug", "entry-left", "--faultless", "--from", "1", "--seeds", "2", "--record", record,
+        ]
+        #expect(try Simulator.run(search).output.contains("1 seeds from 1, 1 broken"))
+        let again = try Simulator.run(search)
+        #expect(again.isContent)
+        #expect(again.output.contains("0 seeds from 1"), "\(again.output)")
+        let line = try lines()[0]
+        for other in [
+            line.replacing(/"build":"[0-9a-f]+"/, with: "\"build\":\"0\""),
+            line.replacing("\"isFaultless\":true", with: "\"isFaultless\":false"),
+        ] {
+            try "\(other)\n".write(toFile: record, atomically: false, encoding: .utf8)
+            let outcome = try Simulator.run(search)
+            #expect(outcome.output.contains("1 seeds from 1, 1 broken"), "\(outcome.output)")
+        }
+    }
+
     /// Each seed is lived through twice by the processes that work side by side too.
     @Test func twiceGoesWithJobs() throws {
         let outcome = try Simulator.run(
