@@ -49,11 +49,12 @@ struct JobCatalog: Sendable {
     }
 
     private func watch(_ owner: WorkerID, _ progress: CatalogProgress) async throws {
-        var seen: Set<String> = []
         var isFirst = true
         do {
             for try await names in session.childrenUpdates(of: layout.jobs(of: owner)) {
                 let current = Set(names)
+                // Also what was seen before the connection broke: that one of it is gone may not have been said yet.
+                let seen = progress.seen(of: owner)
                 let gone = seen.subtracting(current).compactMap { ZnodeLayout.parseVersionedName($0)?.0 }
                 for job in gone { inbox.post(.jobChanged(job)) }
                 for chunk in current.subtracting(seen).sorted().chunked(128) { try await read(chunk, owner) }
@@ -61,7 +62,7 @@ struct JobCatalog: Sendable {
                 for job in gone.sorted() where try await session.exists(layout.jobName(job)) == nil {
                     inbox.post(.jobVanished(job))
                 }
-                seen = current
+                progress.saw(current, of: owner)
                 if isFirst, progress.finishFirst(owner) { inbox.post(.graphCompleted) }
                 isFirst = false
                 if names.count > 10_000 { guard await time.pause(.seconds(1)) else { return } }
@@ -121,6 +122,8 @@ private final class CatalogProgress: Sendable {
     private struct State {
         var remaining: Set<WorkerID>?
         var watched: Set<WorkerID> = []
+        /// The names of which all has been said that their last list told.
+        var seen: [WorkerID: Set<String>] = [:]
     }
 
     private let state = Mutex(State())
@@ -137,6 +140,10 @@ private final class CatalogProgress: Sendable {
     func startWatching(_ owner: WorkerID) -> Bool { state.withLock { $0.watched.insert(owner).inserted } }
 
     func stopWatching(_ owner: WorkerID) { state.withLock { _ = $0.watched.remove(owner) } }
+
+    func seen(of owner: WorkerID) -> Set<String> { state.withLock { $0.seen[owner] ?? [] } }
+
+    func saw(_ names: Set<String>, of owner: WorkerID) { state.withLock { $0.seen[owner] = names } }
 
     /// Returns true when this was the last of the first lists.
     func finishFirst(_ owner: WorkerID) -> Bool {
