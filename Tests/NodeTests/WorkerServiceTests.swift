@@ -11,8 +11,9 @@ import ZnodeStore
         let asked = Mutex<[String]>([])
         let events = AsyncStream<HostEvent> { $0.finish() }
         let liveAttempts: [AttemptID] = []
-        let identity = "host"
 
+        func identity(of attempt: AttemptID) -> String { "host" }
+        func isIdentity(_ name: String) -> Bool { name == "host" }
         func run() async throws {}
         func claim() async throws -> [HeldAttempt] { [] }
         func prepare(_ attempt: AttemptID, _ assignment: Assignment, token: Int64, worker: WorkerID) {}

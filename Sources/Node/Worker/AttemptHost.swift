@@ -36,8 +36,10 @@ package protocol AttemptHost: Sendable {
     /// Attempts prepared, running, or ended and not acknowledged.
     var liveAttempts: [AttemptID] { get }
 
-    /// Names this life of the host. What was started in it and is not held has never run.
-    var identity: String { get }
+    /// Names this life of what a prepared attempt is to run in. What was started in it and is not held has never run.
+    func identity(of attempt: AttemptID) -> String
+    /// Whether something lives that attempts run in and that has this name.
+    func isIdentity(_ name: String) -> Bool
 
     /// Works until `close`.
     func run() async throws

@@ -25,6 +25,8 @@ package final class RunnerHost: AttemptHost {
         var call: Task<Void, Never>?
         /// Whether the call was stopped before it began.
         var isStopped = false
+        /// Whether the lease ended before the call.
+        var hasLostLease = false
         /// Told as ended, and kept by the runner until that is acknowledged.
         var hasEnded = false
     }
@@ -34,6 +36,8 @@ package final class RunnerHost: AttemptHost {
     private let live = Mutex<[String: Live]>([:])
     /// Which runner there is; none before the first connection.
     private let runner = Mutex("none")
+    /// Names this life of the node's process, which calls live and die with.
+    private let caller = "calls-" + String(UInt64.random(in: 0 ... .max), radix: 16)
     private let leaseEnd = Mutex<ContinuousClock.Instant?>(nil)
     private let logger: Logger
     package let events: AsyncStream<HostEvent>
@@ -88,7 +92,12 @@ package final class RunnerHost: AttemptHost {
         continuation.finish()
     }
 
-    package var identity: String { runner.withLock { $0 } }
+    package func identity(of attempt: AttemptID) -> String {
+        let isCall = live.withLock { $0[attempt.znodeName]?.action != nil }
+        return isCall ? caller : runner.withLock { $0 }
+    }
+
+    package func isIdentity(_ name: String) -> Bool { name == caller || name == runner.withLock { $0 } }
 
     package func claim() async throws -> [HeldAttempt] {
         for await held in claims { return held }
@@ -338,6 +347,8 @@ package final class RunnerHost: AttemptHost {
         continuation.yield(.ended(entry.attempt, make(entry)))
     }
 
+    private static let leaseReason = "ended with its lease: the worker had no contact with the store"
+
     private func end(of exit: ProcessExit, _ live: Live) -> AttemptEnd {
         var end = AttemptEnd(
             outcome: .failed,
@@ -354,7 +365,7 @@ package final class RunnerHost: AttemptHost {
         }
         if exit.hasLostLease, !exit.wasStopped {
             end.outcome = .lost
-            end.reason = "ended with its lease: the worker had no contact with the store"
+            end.reason = Self.leaseReason
         } else if exit.hasTimedOut {
             end.outcome = .timedOut
             end.reason = "ran longer than its timeout"
@@ -399,6 +410,7 @@ package final class RunnerHost: AttemptHost {
                             return  // the call is over
                         }
                     }
+                    self.live.withLock { $0[id]?.hasLostLease = true }
                 }
             }
             await group.next()
@@ -437,8 +449,13 @@ package final class RunnerHost: AttemptHost {
                 reason = text
             }
         } catch {
-            outcome = Task.isCancelled ? .killed : .failed
-            reason = Task.isCancelled ? nil : "\(action.method) \(action.url): \(error)"
+            let isLost = live.withLock { live in live[id].map { $0.hasLostLease && !$0.isStopped } ?? false }
+            if Task.isCancelled, isLost {
+                (outcome, reason) = (.lost, Self.leaseReason)
+            } else {
+                outcome = Task.isCancelled ? .killed : .failed
+                reason = Task.isCancelled ? nil : "\(action.method) \(action.url): \(error)"
+            }
             if let reason { write("\(reason)\n", to: log) }
         }
         log.end()

@@ -13,6 +13,9 @@ package final class WorkerService: Sendable {
         var assignments: [AttemptID: (assignment: Assignment, token: Int64)] = [:]
         /// Exclusive attempts from before their start to their end.
         var exclusive: Set<AttemptID> = []
+        /// What is being finished in this session. The first list asks once more for an end that came before it; a second
+        /// T5 beside the first would find no assignment, and be told that the attempt was taken away.
+        var finishing: Set<AttemptID> = []
         var desk: Desk?
     }
 
@@ -106,7 +109,10 @@ package final class WorkerService: Sendable {
         // Commands are bounded by the attempts held, of which there are as many as slots.
         let (commands, continuation) = AsyncStream<WorkerCore.Command>.makeStream(bufferingPolicy: .unbounded)
         let desk = Desk(session: session, lane: lane, commands: continuation)
-        work.withLock { $0.desk = desk }
+        work.withLock { work in
+            work.desk = desk
+            work.finishing = []
+        }
         defer {
             work.withLock { work in
                 work.desk = nil
@@ -147,8 +153,17 @@ package final class WorkerService: Sendable {
     /// session decides again.
     private func carryOut(_ commands: [WorkerCore.Command], _ desk: Desk?) {
         for command in commands {
-            if command.isLocal { carryOutLocally(command) } else { desk?.commands.yield(command) }
+            if command.isLocal {
+                carryOutLocally(command)
+            } else if let desk, isNew(command) {
+                desk.commands.yield(command)
+            }
         }
+    }
+
+    private func isNew(_ command: WorkerCore.Command) -> Bool {
+        guard case .finish(let attempt, _) = command else { return true }
+        return work.withLock { $0.finishing.insert(attempt).inserted }
     }
 
     private func carryOutLocally(_ command: WorkerCore.Command) {
@@ -241,8 +256,8 @@ package final class WorkerService: Sendable {
     /// Whether an attempt that is not held was started in this life of the host, which holds all that it has released.
     private func startedHere(_ znode: Znode, _ path: ZnodePath) -> Bool {
         do {
-            return try RecordCoding.decode(StartRecord.self, from: znode.data, path: path).host
-                == host.identity
+            let record = try RecordCoding.decode(StartRecord.self, from: znode.data, path: path)
+            return host.isIdentity(record.host)
         } catch {
             logger.error("A start cannot be read", metadata: [LogKeys.error: "\(error)"])
             return false
@@ -341,7 +356,7 @@ package final class WorkerService: Sendable {
             .set(
                 path,
                 data: RecordCoding.encode(
-                    StartRecord(incarnation: incarnation, startedAt: now, host: host.identity)
+                    StartRecord(incarnation: incarnation, startedAt: now, host: host.identity(of: attempt))
                 ),
                 version: 0
             ),

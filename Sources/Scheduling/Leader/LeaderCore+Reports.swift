@@ -290,7 +290,12 @@ extension LeaderCore {
             draft.before.append(.checkAbsence(worker, assignVersion: assignVersion))
             planning.budget.spend(operations: 1, bytes: 100)
         }
-        draft.before.append(.deleteAssignment(attempt, worker))
+        // The report of a start may be on its way here. What is not known to have started is taken only if it has not;
+        // where it has, the plan is rejected, and the next one counts the loss.
+        let wasStarted = draft.run.units[unit].state != .assigned || hasStarted(unit, of: draft.run)
+        draft.before.append(
+            wasStarted ? .deleteAssignment(attempt, worker) : .withdrawAssignment(attempt, worker)
+        )
         if killsSent.remove(attempt) != nil {
             draft.before.append(.deleteKill(attempt, worker))
         }
@@ -299,7 +304,6 @@ extension LeaderCore {
         view.reason = "the session of \(worker) ended"
         draft.finalAttempts.append(view)
         takenOver.insert(attempt, view)
-        let wasStarted = view.startedAt != nil || draft.run.units[unit].state == .running
         lose(unit, isCharged: wasStarted, &draft)
     }
 }

@@ -160,7 +160,7 @@ extension LeaderCore {
         settle(&draft)
     }
 
-    private func hasStarted(_ unit: Int, of run: LiveRun) -> Bool {
+    func hasStarted(_ unit: Int, of run: LiveRun) -> Bool {
         let attempt = run.attemptID(unit: unit)
         return attempts[run.id]?[unit]?.startedAt != nil || foundStarted.contains(attempt)
             || reportExpected.contains(attempt)

@@ -162,9 +162,14 @@ package struct WorkerCore: Sendable {
             }
         }
         if isFirst {
-            for (id, attempt) in held.sorted(by: { $0.key < $1.key }) {
-                if case .finishing(let end) = attempt.phase, listed.contains(id) {
+            for (id, attempt) in held.sorted(by: { $0.key < $1.key }) where listed.contains(id) {
+                switch attempt.phase {
+                case .finishing(let end):
                     commands.append(.finish(id, end))
+                case .refused(let end):
+                    // It was not taken away after all: its end is still to be handed in.
+                    commands += finish(id, end)
+                case .reading, .starting, .running, .abandoned: break
                 }
             }
         }

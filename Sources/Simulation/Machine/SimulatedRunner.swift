@@ -316,7 +316,8 @@ final class RunnerLink: AttemptHost, @unchecked Sendable {
     }
 
     var liveAttempts: [AttemptID] { runner.attempts }
-    var identity: String { runner.identity }
+    func identity(of attempt: AttemptID) -> String { runner.identity }
+    func isIdentity(_ name: String) -> Bool { name == runner.identity }
 
     func tell(_ event: HostEvent) {
         told.append(event)

@@ -239,6 +239,19 @@ private let job = Jobs.name("hello")
         #expect(cluster.store.finalRuns[run]?.state == .cancelled)
     }
 
+    /// The report of the start is on its way when the worker is lost: it may have run, so it is not run again.
+    @Test func onLostFailHoldsBeforeTheStartIsKnown() {
+        var cluster = ModelCluster()
+        cluster.define(Jobs.single("hello", task: { $0.onLost = .fail }))
+        let run = cluster.enqueue(job)
+        cluster.settle()
+        cluster.store.assignments[cluster.live()[0]]?.isStarted = true
+        cluster.die(holder(cluster))
+        cluster.settle()
+        #expect(cluster.rejections == 1)
+        #expect(cluster.live().isEmpty && cluster.store.finalRuns[run]?.state == .failed)
+    }
+
     @Test func onLostHoldPausesTheRunUntilItIsResumed() {
         var (cluster, run) = exclusive { $0.onLost = .hold }
         cluster.die(holder(cluster))

@@ -213,6 +213,16 @@ import Testing
         #expect(core.assignmentsListed([name], isFirst: false) == [])
     }
 
+    /// What was told as late, and is assigned after all, is not waited for in vain.
+    @Test func nextSessionFinishesWhatWasTakenForRefused() {
+        var core = finishing()
+        _ = core.finishRefused(attempt)
+        core.sessionEnded()
+        #expect(core.assignmentsListed([name], isFirst: true) == [.finish(attempt, success)])
+        #expect(core.finished(attempt) == [.acknowledge(attempt)])
+        #expect(core.liveCount == 0)
+    }
+
     @Test func nextSessionTellsOfWhatIsAssignedNoMore() {
         var core = finishing()
         core.sessionEnded()
