@@ -103,8 +103,8 @@ extension ProcessJournal {
 
         /// The attempt's boundary.
         ///
-        /// The session's leader must be the recorded process itself; once it is gone its number may have
-        /// been given to another session, and then only the mark and the control group count.
+        /// Once another process has the leader's number the session is another one, and then only the mark
+        /// and the control group count.
         func boundary(sessionIsKnown: Bool) -> Boundary {
             Boundary(
                 session: sessionIsKnown ? pid : 0,
@@ -118,32 +118,25 @@ extension ProcessJournal {
     /// Kills what a crashed predecessor left running and empties the journal.
     ///
     /// Called once before a supervisor uses the journal, by whoever holds the data directory's lock. Blocks
-    /// until the processes are gone, 5 seconds at most. Of an attempt without a boundary mark whose main
-    /// process is gone, the rest cannot be told from strangers and is let be.
+    /// until the processes are gone, 5 seconds at most. What has left the session of an attempt without a
+    /// boundary mark cannot be told from strangers and is let be.
     package func sweep() -> [Swept] {
         let records = records()
         guard !records.isEmpty else { return [] }
         var killed: [String: Set<pid_t>] = [:]
         var surviving: [String: [pid_t]] = [:]
         let deadline = bootNanoseconds() + 5_000_000_000
-        // Sessions whose leader was seen alive. A number stays taken while one of its session lives, so their
-        // survivors are known in the next look although the leader is dead by then.
-        var knownSessions: Set<String> = []
         var search = BoundarySearch(subreaper: nil)
         var isUncertain = false
         repeat {
-            let previous = surviving
             surviving = [:]
             var waiting: [pollfd] = []
             let processes = ProcessTable.all()
             let starts = Dictionary(processes.map { ($0.pid, $0.startTicks) }) { first, _ in first }
             let boundaries = records.map { record in
-                let leaderLives = starts[record.pid] == record.startTicks
-                if leaderLives { knownSessions.insert(record.id) }
-                return record.boundary(
-                    sessionIsKnown: leaderLives
-                        || (knownSessions.contains(record.id) && previous[record.id] != nil)
-                )
+                // A number stays taken while one of its session lives, so a session without a leader is the
+                // recorded one; only another process with the leader's number says that it is over.
+                record.boundary(sessionIsKnown: starts[record.pid].map { $0 == record.startTicks } ?? true)
             }
             let found = search.find(boundaries, in: processes, mains: [])
             isUncertain = found.contains { $0.isUncertain }

@@ -96,6 +96,31 @@ extension ProcessesTests {
             for pid in left { _ = skyfire_process_reap(pid) }
         }
 
+        /// Below a process that reaps at once nothing of the leader is left when its successor looks.
+        @Test func theSessionFindsWhatAReapedLeaderLeft() throws {
+            let scratch = try ScratchDirectory()
+            let journal = try ProcessJournal(directory: scratch.path)
+            let pidFile = scratch.path + "/pid"
+            let mark = "\(scratch.path) 1"
+            let leader = try startUnwatched(
+                // Without the mark, and in the leader's session.
+                "env -i /bin/sleep 1001 & echo $! >\(pidFile); until grep -q sleep /proc/$!/comm; do :; done",
+                environment: ["PATH=/bin:/usr/bin", "MARK=\(mark)"]
+            )
+            try note(journal, "a", pid: leader, mark: mark)
+            var info = siginfo_t()
+            waitid(P_PID, id_t(leader), &info, WEXITED)
+            #expect(ProcessTable.status(of: leader) == nil)
+            let left = numbers(String(decoding: try #require(readSmallFile(pidFile)), as: UTF8.self))
+            #expect(left.count == 1 && left.allSatisfy(isAlive))
+            #expect(journal.sweep() == [ProcessJournal.Swept(id: "a", killedPIDs: left, survivingPIDs: [])])
+            #expect(!left.contains(where: isAlive))
+            for pid in left {
+                kill(pid, SIGKILL)
+                _ = skyfire_process_reap(pid)
+            }
+        }
+
         @Test func anIntentWithoutAProcessIsForgotten() throws {
             let scratch = try ScratchDirectory()
             let journal = try ProcessJournal(directory: scratch.path)
