@@ -41,6 +41,7 @@ start_ticks() {
     line="$(cat "/proc/$1/stat" 2>/dev/null)" || return 1
     line="${line##*) }" # the name may hold blanks and parentheses
     set -- $line
+    [ "$1" != Z ] || return 1 # it has ended, and nobody has waited for it yet
     printf '%s\n' "${20}"
 }
 
@@ -51,10 +52,10 @@ record_pid() {
 
 # Prints the pid of a file if that very process still lives.
 recorded_pid() {
-    local pid ticks
+    local pid ticks now
     [ -s "$1" ] || return 1
     read -r pid ticks <"$1"
-    [ "$(start_ticks "$pid")" = "$ticks" ] || return 1
+    now="$(start_ticks "$pid")" && [ "$now" = "$ticks" ] || return 1
     printf '%s\n' "$pid"
 }
 

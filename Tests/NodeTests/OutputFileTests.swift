@@ -27,6 +27,26 @@ struct OutputFileTests {
         #expect(values(path) == nil)
     }
 
+    /// By bytes: a character may be more than the LF or the `=` in it.
+    @Test func linesEndWhereTheirBytesSay() throws {
+        let scratch = try ScratchDirectory()
+        let path = "\(scratch.path)/out"
+        try write("a=1\r\nb=2\r\n", to: path)
+        #expect(values(path) == ["a": "1", "b": "2"])
+        try write("a=\u{301}ok\n", to: path)
+        #expect(values(path) == ["a": "\u{301}ok"])
+    }
+
+    /// What was written before does not count against the bound of 8 KiB.
+    @Test func theLastValueOfANameCounts() throws {
+        let scratch = try ScratchDirectory()
+        let path = "\(scratch.path)/out"
+        try write(String(repeating: "n=1234\n", count: 2_000) + "n=5\n", to: path)
+        #expect(values(path) == ["n": "5"])
+        try write("n=" + String(repeating: "x", count: 8 * 1024) + "\n", to: path)
+        #expect(values(path) == nil)
+    }
+
     @Test func whatIsNoFileIsRefused() throws {
         let scratch = try ScratchDirectory()
         #expect(values("\(scratch.path)/none") == [:])

@@ -81,32 +81,37 @@ package enum OutputFile {
         guard length <= maximumBytes else {
             return .failure(OutputError("the output file is larger than \(maximumBytes) bytes"))
         }
-        return parse(String(decoding: bytes[..<length], as: UTF8.self), allowed: allowed)
+        return parse(bytes[..<length], allowed: allowed)
     }
 
-    /// Returns the values, or the reason why they cannot be taken.
-    package static func parse(_ text: String, allowed: [String]?) -> Result<[String: String], OutputError> {
+    /// Returns the values, or the reason why they cannot be taken. Lines end with LF or CR LF.
+    private static func parse(
+        _ bytes: ArraySlice<UInt8>,
+        allowed: [String]?
+    ) -> Result<[String: String], OutputError> {
         var outputs: [String: String] = [:]
-        var size = 0
-        for (number, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+        let lines = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+        for (number, var line) in lines.enumerated() {
+            if line.last == UInt8(ascii: "\r") { line.removeLast() }
             if line.isEmpty { continue }
-            guard let equals = line.firstIndex(of: "="), equals != line.startIndex else {
+            guard let equals = line.firstIndex(of: UInt8(ascii: "=")), equals != line.startIndex else {
                 return .failure(OutputError("line \(number + 1) of the output file is not NAME=VALUE"))
             }
-            let name = String(line[..<equals])
+            let name = String(decoding: line[..<equals], as: UTF8.self)
             guard NameGrammar.isIdentifier(name.utf8, maximumLength: 64) else {
                 return .failure(OutputError("\"\(name.prefix(70))\" is not a name for an output"))
             }
             if let allowed, !allowed.contains(name) {
                 return .failure(OutputError("output \"\(name)\" is not among the task's `outputs`"))
             }
-            outputs[name] = String(line[line.index(after: equals)...])
-            size += line.utf8.count
-            guard size <= AssignmentBuilder.maximumOutputBytes else {
-                return .failure(
-                    OutputError("the outputs are larger than \(AssignmentBuilder.maximumOutputBytes) bytes")
-                )
-            }
+            outputs[name] = String(decoding: line[(equals + 1)...], as: UTF8.self)
+        }
+        // Of what was written more than once the last value counts, also here.
+        let size = outputs.reduce(0) { $0 + $1.key.utf8.count + 1 + $1.value.utf8.count }
+        guard size <= AssignmentBuilder.maximumOutputBytes else {
+            return .failure(
+                OutputError("the outputs are larger than \(AssignmentBuilder.maximumOutputBytes) bytes")
+            )
         }
         return .success(outputs)
     }
