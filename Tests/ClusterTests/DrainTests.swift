@@ -111,6 +111,51 @@ extension ClusterSuite {
             }
         }
 
+        /// A call lives in the node's process: its next life must not take it for one that was never made.
+        @Test(.timeLimit(.minutes(1))) func aCallThatItsNodeDiedInIsLost() async throws {
+            try await TestCluster.with(nodes: 1, options: ["--session-timeout", "12s"]) { cluster, nodes in
+                let silent = try SilentServer()
+                let run = try await nodes[0].api.addJobAndRun(
+                    """
+                    version: 1
+                    name: call
+                    tasks: [{id: t, type: http, on_lost: fail, http: {url: "http://127.0.0.1:\(silent.port)/"}}]
+                    """
+                )
+                _ = try await nodes[0].api.running(run, "t")
+                nodes[0].kill()
+                let again = try await cluster.addNode(data: nodes[0].dataDirectory)
+                #expect(try await again.api.ended(run)["state"].string == "failed")
+                let attempts = try await again.api.task(run, "t")["attempts"].list
+                #expect(attempts.map(\.["state"].string) == ["lost"], "it is not made again")
+            }
+        }
+
+        /// Takes connections and says nothing.
+        private final class SilentServer: Sendable {
+            let port: UInt16
+            private let descriptor: Int32
+
+            init() throws {
+                let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+                var address = sockaddr_in()
+                address.sin_family = sa_family_t(AF_INET)
+                address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+                var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+                let bound = withUnsafeMutablePointer(to: &address) {
+                    $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
+                        bind(listener, pointer, size) == 0 && listen(listener, 16) == 0
+                            && getsockname(listener, pointer, &size) == 0
+                    }
+                }
+                descriptor = listener
+                port = UInt16(bigEndian: address.sin_port)
+                guard bound else { throw CancellationError() }
+            }
+
+            deinit { close(descriptor) }
+        }
+
         @Test(.timeLimit(.minutes(1))) func aSecondSIGTERMDoesNotWait() async throws {
             try await TestCluster.with(nodes: 1, options: ["--leave"]) { cluster, nodes in
                 let run = try await nodes[0].api.addJobAndRun(

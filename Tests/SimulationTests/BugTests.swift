@@ -22,7 +22,7 @@ struct BugTests {
         ("unchecked-definition", 16),
         ("unchecked-worker", 25),
         ("deaf-runner", 40),
-        ("unversioned-start", 1),
+        ("unversioned-start", 601),
         ("forget-on-restart", 45),
         ("unchecked-owner", 780),
     ]
