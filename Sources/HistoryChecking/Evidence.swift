@@ -103,6 +103,13 @@ package struct Evidence: Sendable {
     func isExclusive(_ unit: UnitKey) -> Bool {
         definition(of: unit.run)?.task(unit.task)?.isExclusive ?? false
     }
+
+    /// What has one live attempt at a time: the unit; where its task is exclusive, the same one of all runs, with
+    /// the job in place of the run.
+    func contended(_ unit: UnitKey) -> UnitKey {
+        guard isExclusive(unit), let name = RunName(unit.run) else { return unit }
+        return UnitKey(run: name.job, task: unit.task, partition: unit.partition)
+    }
 }
 
 extension Moment {

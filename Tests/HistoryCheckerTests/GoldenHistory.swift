@@ -14,9 +14,8 @@ extension Golden {
     static let tick = "tick@20261124T10"
 
     /// Eight minutes of three workers: schedules with an overlap and missed times, a flow with partitions
-    /// and a job after it,
-    /// retries, a cancel, an edit, the loss of a worker with an exclusive and a shared task on it, and of
-    /// the leader.
+    /// and a job after it, retries, a cancel, an edit, the loss of a worker with an exclusive and a shared task
+    /// on it, another run that waits for the exclusive one, and the loss of the leader.
     static func history() -> Golden {
         var w = GoldenWriter()
         w.at("10:00:00")
@@ -281,9 +280,18 @@ extension Golden {
         }
         // The first process of the shared task runs on beside the second: its worker is out of contact.
         w.probe("end", "\(shared)~x~0~1", exit: 0)
+        // Another run of what is exclusive waits for the first.
+        let next = "safe@20261124T100444Z.m2"
+        w.runByHand("safe", next)
+        w.admit(next, cause: "manual", units: "q", [])
         w.at("10:04:45")
         w.finish("\(safe)~x~0~2")
         w.advance(safe, consuming: [("\(safe)~x~0~2", "succeeded")], final: "succeeded")
+        w.advance(next, units: "a1,0,0,3", assigning: [("\(next)~x~0~1", "worker-3", probe(60_000))])
+        w.start("\(next)~x~0~1")
+        w.at("10:04:46")
+        w.finish("\(next)~x~0~1")
+        w.advance(next, consuming: [("\(next)~x~0~1", "succeeded")], final: "succeeded")
         w.at("10:04:55")
         w.finish("\(shared)~x~0~2")
         w.advance(shared, consuming: [("\(shared)~x~0~2", "succeeded")], final: "succeeded")

@@ -18,6 +18,7 @@ struct Mutation: Sendable, CustomStringConvertible {
     private static let bad = "bad@20261124T100120Z.m1"
     private static let long = "long@20261124T100330Z.m1"
     private static let safe = "safe@20261124T100425Z.m1"
+    private static let nextSafe = "safe@20261124T100444Z.m2"
     private static let shared = "shared@20261124T100425Z.m1"
     private static let tick = "tick@20261124T100"
 
@@ -217,6 +218,30 @@ struct Mutation: Sendable, CustomStringConvertible {
     private static let mutationsOfAttempts = [
         Mutation("I3", "two attempts of an exclusive task live at once") { golden in
             try golden.changeProbes("\(safe)~x~0~1", "beat") { $0["monotonic_ns"] = milliseconds("10:04:40") }
+        },
+        Mutation("I3", "two runs of an exclusive task live at once") { golden in
+            try golden.changeProbes("\(nextSafe)~x~0~1", "start") {
+                $0["monotonic_ns"] = milliseconds("10:04:44.500")
+            }
+        },
+        Mutation("I3", "two runs of an exclusive task are assigned at once") { golden in
+            // The second is assigned in the commit that admits its run.
+            let path = "/root/assign/worker-3/\(nextSafe)~x~0~1"
+            var assignment: LogOperation?
+            var token: Int64 = 0
+            try golden.change("the assignment") { operation, transaction in
+                guard case .create(path, _, _) = operation else { return operation }
+                (assignment, token) = (operation, transaction.zxid)
+                return nil
+            }
+            let index = golden.transactions.firstIndex {
+                $0.operations.contains(.delete(path: "/root/queue/job/\(nextSafe)"))
+            }!
+            golden.transactions[index].operations.append(assignment!)
+            let newToken = String(golden.transactions[index].zxid)
+            try golden.changeProbes("\(nextSafe)~x~0~1") { $0["token"] = .string(newToken) }
+            try golden.rewrite("/outbox/", "\"\(token)\"", "\"\(newToken)\"")
+            golden.mirrorAttempts()
         },
         Mutation("I3", "two attempts live at once and no session expired") { golden in
             try golden.changeProbes("\(bad)~x~0~1", "end") {

@@ -102,7 +102,7 @@ class StopExclusive(Scene):
         self.notes.append(f"gone {gap:.2f} s before the second copy")
         pairs = overlaps(self.cluster.probes, self.job)
         if pairs:
-            self.problems.append(f"two copies lived together for {pairs[0][3]:.0f} ms")
+            self.problems.append(f"two copies lived together for {pairs[0][2]:.0f} ms")
 
     def _afterwards(self, first):
         pass

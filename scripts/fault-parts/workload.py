@@ -225,22 +225,24 @@ def attempt_of(record):
 
 
 def overlaps(path, job):
-    """Pairs of attempts of one unit whose processes lived at the same moment, by the probes' global clock."""
+    """Pairs of attempts of one task or partition of a job, of whichever runs, whose processes lived at the same moment,
+    by the probes' global clock."""
     spans = {}
     for record in read_records(path):
         if record["run"].split("@")[0] != job:
             continue
-        now = int(record["monotonic_ns"])
-        first, last = spans.setdefault(attempt_of(record)[:3], {}).setdefault(attempt_of(record)[3], (now, now))
-        spans[attempt_of(record)[:3]][attempt_of(record)[3]] = (min(first, now), max(last, now))
+        now, attempt = int(record["monotonic_ns"]), attempt_of(record)
+        attempts = spans.setdefault(attempt[1:3], {})
+        first, last = attempts.get(attempt, (now, now))
+        attempts[attempt] = (min(first, now), max(last, now))
     found = []
-    for unit, attempts in spans.items():
+    for attempts in spans.values():
         ordered = sorted(attempts.items(), key=lambda entry: entry[1])
         # The one that lived longest so far: a short one in between hides nothing.
         one, (_, end) = ordered[0]
         for other, (begin, other_end) in ordered[1:]:
             if begin < end:
-                found.append((unit, one, other, (min(end, other_end) - begin) / 1e6))
+                found.append((one, other, (min(end, other_end) - begin) / 1e6))
             if other_end > end:
                 one, end = other, other_end
     return found
@@ -248,5 +250,5 @@ def overlaps(path, job):
 
 def expect_none(pairs):
     if pairs:
-        unit, one, other, milliseconds = pairs[0]
-        raise Failed(f"attempts {one} and {other} of {unit} lived together for {milliseconds:.0f} ms")
+        one, other, milliseconds = pairs[0]
+        raise Failed(f"attempts {one} and {other} lived together for {milliseconds:.0f} ms")

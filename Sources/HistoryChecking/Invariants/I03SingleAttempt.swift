@@ -1,15 +1,14 @@
-/// **I3, single live attempt.** A unit is tried in one place at a time.
+/// **I3, single live attempt.** A unit is tried in one place at a time. Where its task is exclusive, so is that
+/// task, or partition, of the job, whichever runs the attempts are of.
 ///
-/// By the log: no assignment of a unit is created while another of the same unit exists. By the probes: the
-/// life of an
+/// By the log: no assignment is created while another of the same unit exists. By the probes: the life of an
 /// attempt is from its first line to its last, of all its processes; one clock serves all. Two processes
-/// that say `start` as the main process of one attempt are a violation. Two attempts of one unit whose lives
-/// overlap are a
-/// violation where the task is exclusive; else they are one unless the first owner's registration ended by
-/// the expiry
-/// of its session before the second attempt was assigned.
+/// that say `start` as the main process of one attempt are a violation. Two attempts whose lives overlap are a
+/// violation where the task is exclusive; else those of one unit are one unless the first owner's registration
+/// ended by the expiry of its session before the second attempt was assigned.
 func judgeSingleAttempt(_ evidence: Evidence, _ judgement: inout Judgement) {
-    for (unit, attempts) in evidence.attempts.sorted(by: { $0.key < $1.key }) {
+    let assigned = Dictionary(grouping: evidence.history.attempts) { evidence.contended($0.key.unit) }
+    for (unit, attempts) in assigned.sorted(by: { $0.key < $1.key }) {
         judgement.look(attempts.count)
         for (first, second) in zip(attempts, attempts.dropFirst())
         where first.begin.lives(until: first.end, at: second.begin) {
@@ -17,16 +16,16 @@ func judgeSingleAttempt(_ evidence: Evidence, _ judgement: inout Judgement) {
         }
     }
     guard let probes = evidence.probes else { return judgement.needs("--probes") }
-    var byUnit: [UnitKey: [(key: AttemptKey, lines: [ProbeLine])]] = [:]
+    var lives: [UnitKey: [(key: AttemptKey, lines: [ProbeLine])]] = [:]
     for (key, lines) in probes {
         judgement.look()
         let starts = lines.filter { $0.event == "start" && $0.isMain }
         if let first = starts.first, let second = starts.dropFirst().first {
             judgement.violated("\(key) was started twice", first.shown, second.shown)
         }
-        byUnit[key.unit, default: []].append((key, lines))
+        lives[evidence.contended(key.unit), default: []].append((key, lines))
     }
-    for (unit, attempts) in byUnit.sorted(by: { $0.key < $1.key }) where attempts.count > 1 {
+    for (unit, attempts) in lives.sorted(by: { $0.key < $1.key }) where attempts.count > 1 {
         let ordered = attempts.sorted { $0.lines[0].monotonic < $1.lines[0].monotonic }
         var latest = ordered[0]
         for next in ordered.dropFirst() {
@@ -45,7 +44,7 @@ private func judgeOverlap(
     _ evidence: Evidence,
     _ judgement: inout Judgement
 ) {
-    let isExclusive = evidence.isExclusive(unit)
+    let isExclusive = evidence.isExclusive(first.key.unit)
     let attempts = evidence.attempts[unit] ?? []
     if !isExclusive, let one = attempts.first(where: { $0.key == first.key }),
         let other = attempts.first(where: { $0.key == second.key }),
