@@ -59,6 +59,9 @@ package final class Node: Sendable {
         )
     }
 
+    /// The wall clock of the store, as all nodes of the cluster decide and stamp by it.
+    package var now: WallTime { context.clusterTime(time).now() }
+
     package var workerID: WorkerID? { worker.withLock { $0?.id } }
 
     /// Returns once this node has its number and its registration, or is being stopped.

@@ -28,7 +28,7 @@ struct NodeProcess {
             address: listen,
             zones: zones,
             logger: logger,
-            now: { SystemClock.now() },
+            now: { [node = nodes[0]] in node.now },
             onListening: { continuation.yield($0) }
         )
         let node = NodeService(

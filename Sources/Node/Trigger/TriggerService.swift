@@ -153,6 +153,7 @@ package final class TriggerService: Sendable {
 
     private func fireForever(_ lane: TransactionLane) async {
         await withDiscardingTaskGroup { group in
+            var isHeld = false
             while !Task.isCancelled {
                 let (wake, underWay) = timers.withLock { ($0.core.nextWake(), $0.underWay) }
                 let wait = wake.map { WallTime($0) - time.now() } ?? .max
@@ -161,10 +162,15 @@ package final class TriggerService: Sendable {
                     continue
                 }
                 if let hold = permission.firingHold {
-                    logger.debug("Due jobs are held back", metadata: [LogKeys.reason: "\(hold)"])
+                    if !isHeld {
+                        logger.warning("Due jobs are held back", metadata: [LogKeys.reason: "\(hold)"])
+                    }
+                    isHeld = true
                     guard await time.pause(.seconds(1)) else { return }
                     continue
                 }
+                if isHeld { logger.notice("Due jobs fire again") }
+                isHeld = false
                 // What is under way may fill the queue by one run each, or by more where a job was away.
                 let limit = min(256, min(Self.maximumUnderWay, permission.queueRoom) - underWay)
                 guard limit > 0 else {
