@@ -11,9 +11,11 @@ struct ProcessStatus: Equatable {
     /// Clock ticks between the boot and the process's start; with the pid and the boot id it names one
     /// process.
     let startTicks: UInt64
+    let threads: UInt64
 
-    /// Whether it has ended and only waits to be reaped.
-    var isDead: Bool { state == UInt8(ascii: "Z") || state == UInt8(ascii: "X") }
+    /// Whether it has ended and only waits to be reaped. The state is that of the main thread, which may end alone: the
+    /// process lives as long as another thread does.
+    var isDead: Bool { (state == UInt8(ascii: "Z") || state == UInt8(ascii: "X")) && threads <= 1 }
 }
 
 /// What `/proc` says about processes.
@@ -52,15 +54,21 @@ enum ProcessTable {
             parent: pid_t(truncatingIfNeeded: fields[1]),
             group: pid_t(truncatingIfNeeded: fields[2]),
             session: pid_t(truncatingIfNeeded: fields[3]),
-            startTicks: fields[19]
+            startTicks: fields[19],
+            threads: fields[17]
         )
     }
 
     /// All processes of this machine that this process can see.
     static func all() -> [ProcessStatus] {
-        guard let directory = opendir("/proc") else { return [] }
+        numbers(in: "/proc").compactMap { status(of: $0) }
+    }
+
+    /// The names in a directory of `/proc` that are numbers.
+    private static func numbers(in path: String) -> [pid_t] {
+        guard let directory = opendir(path) else { return [] }
         defer { closedir(directory) }
-        var found: [ProcessStatus] = []
+        var found: [pid_t] = []
         while let entry = readdir(directory) {
             // The entry is valid until the next `readdir`; a number is taken out of it.
             let pid = withUnsafeBytes(of: &entry.pointee.d_name) { name in
@@ -72,7 +80,7 @@ enum ProcessTable {
                 }
                 return number
             }
-            if pid > 0, let status = status(of: pid) { found.append(status) }
+            if pid > 0 { found.append(pid) }
         }
         return found
     }
@@ -82,9 +90,17 @@ enum ProcessTable {
     /// Empty also in the midst of an exec; `nil` for the dead, for kernel threads and where it is not ours to
     /// read.
     static func environment(of pid: pid_t) -> [UInt8]? {
-        guard let content = readSmallFile("/proc/\(pid)/environ", limit: 4 << 20) else { return nil }
-        return content.isEmpty && !hasProgram(pid) ? nil : content
+        let content = readSmallFile("/proc/\(pid)/environ", limit: environmentLimit)
+        if let content, !content.isEmpty || hasProgram(pid) { return content }
+        // A main thread that has ended has none; the others have.
+        for thread in numbers(in: "/proc/\(pid)/task") where thread != pid {
+            let content = readSmallFile("/proc/\(pid)/task/\(thread)/environ", limit: environmentLimit)
+            if let content, !content.isEmpty { return content }
+        }
+        return nil
     }
+
+    private static let environmentLimit = 4 << 20
 
     /// Whether a process runs a program; kernel threads and the dead do not.
     private static func hasProgram(_ pid: pid_t) -> Bool {

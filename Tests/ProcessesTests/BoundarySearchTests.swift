@@ -29,7 +29,8 @@ struct BoundarySearchTests {
             parent: parent,
             group: pid,
             session: session ?? pid,
-            startTicks: start
+            startTicks: start,
+            threads: 1
         )
     }
 

@@ -1,3 +1,4 @@
+import Foundation
 import Glibc
 import Testing
 
@@ -100,6 +101,35 @@ extension ProcessesTests {
             var request = shop.request(
                 "setsid sh -c 'echo $$ >\(shop.scratch.path)/pid; exec sleep 1001' >/dev/null 2>&1 & "
                     + "while ! test -s \(shop.scratch.path)/pid; do sleep 0.01; done; cat \(shop.scratch.path)/pid"
+            )
+            request.boundaryVariable = "BOUNDARY"
+            _ = try await shop.run(request)
+            let pids = numbers(try shop.text())
+            #expect(pids.count == 1 && !pids.contains(where: isAlive))
+        }
+
+        /// A process lives on when its main thread has ended; its state says `Z` then, and its own environment is gone.
+        @Test(arguments: ["", "setsid "]) func whatLostItsMainThreadEndsToo(_ prefix: String) async throws {
+            let shop = try Workshop(usesControlGroups: false)
+            let (program, pidFile) = ("\(shop.scratch.path)/headless.py", "\(shop.scratch.path)/pid")
+            let text = """
+                import ctypes, os, threading, time
+                def live():
+                    main = threading.main_thread().native_id
+                    while not open(f"/proc/{os.getpid()}/task/{main}/stat").read().rpartition(") ")[2].startswith("Z"):
+                        time.sleep(0.01)
+                    with open("\(pidFile).new", "w") as file:
+                        file.write(str(os.getpid()))
+                    os.rename("\(pidFile).new", "\(pidFile)")
+                    time.sleep(1001)
+                threading.Thread(target=live).start()
+                number = {"x86_64": 60, "aarch64": 93}[os.uname().machine]  # exit, of this thread alone
+                ctypes.CDLL(None).syscall(ctypes.c_long(number), 0)
+                """
+            #expect(FileManager.default.createFile(atPath: program, contents: Data(text.utf8)))
+            var request = shop.request(
+                "\(prefix)python3 \(program) >/dev/null 2>&1 & "
+                    + "while ! test -s \(pidFile); do sleep 0.01; done; cat \(pidFile)"
             )
             request.boundaryVariable = "BOUNDARY"
             _ = try await shop.run(request)
