@@ -142,6 +142,7 @@ extension ClusterSuite {
                 address.sin_family = sa_family_t(AF_INET)
                 address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
                 var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+                // The calls get the address and its true size for as long as they take, and keep neither.
                 let bound = withUnsafeMutablePointer(to: &address) {
                     $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
                         bind(listener, pointer, size) == 0 && listen(listener, 16) == 0

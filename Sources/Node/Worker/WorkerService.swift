@@ -13,7 +13,7 @@ package final class WorkerService: Sendable {
         var assignments: [AttemptID: (assignment: Assignment, token: Int64)] = [:]
         /// Exclusive attempts from before their start to their end.
         var exclusive: Set<AttemptID> = []
-        /// What is being finished in this session. The first list asks once more for an end that came before it; a second
+        /// Whose T5 is under way in this session. The first list asks once more for an end that came before it; a second
         /// T5 beside the first would find no assignment, and be told that the attempt was taken away.
         var finishing: Set<AttemptID> = []
         var desk: Desk?
@@ -155,15 +155,16 @@ package final class WorkerService: Sendable {
         for command in commands {
             if command.isLocal {
                 carryOutLocally(command)
-            } else if let desk, isNew(command) {
+            } else if let desk, !isUnderWay(command) {
                 desk.commands.yield(command)
             }
         }
     }
 
-    private func isNew(_ command: WorkerCore.Command) -> Bool {
-        guard case .finish(let attempt, _) = command else { return true }
-        return work.withLock { $0.finishing.insert(attempt).inserted }
+    /// Whether a T5 of the same attempt is under way; where not, this one is from now on.
+    private func isUnderWay(_ command: WorkerCore.Command) -> Bool {
+        guard case .finish(let attempt, _) = command else { return false }
+        return work.withLock { !$0.finishing.insert(attempt).inserted }
     }
 
     private func carryOutLocally(_ command: WorkerCore.Command) {
@@ -411,6 +412,8 @@ package final class WorkerService: Sendable {
     // MARK: T5 finish
 
     private func finish(_ attempt: AttemptID, _ end: AttemptEnd, _ desk: Desk) async {
+        // After what became of it is told to the core, which asks for no second one then.
+        defer { work.withLock { _ = $0.finishing.remove(attempt) } }
         let report = ReportCoding.ended(attempt, end)
         let status = layout.status(bucket: ZnodeLayout.bucket(of: worker)).child(report.name)
         let path = layout.assignment(attempt, worker)
