@@ -188,6 +188,7 @@ struct YAMLReader {
 
     private func scalar(_ event: yaml_event_t, _ start: SourcePosition) throws(SyntaxError) -> SourceScalar {
         let data = event.data.scalar
+        // libyaml keeps `length` bytes at `value` until the event is deleted, which is after this; the text is a copy.
         let text = String(decoding: UnsafeBufferPointer(start: data.value, count: data.length), as: UTF8.self)
         let style: SourceScalar.Style =
             switch data.style {

@@ -29,6 +29,8 @@ struct LogStreamWriter {
     }
 
     /// Takes the next bytes of the stream. After a disk error the rest of the stream is only counted.
+    ///
+    /// The bytes are the caller's and valid for the call: parts of them are written in it, and nothing keeps them.
     mutating func append(_ bytes: UnsafeRawBufferPointer) {
         var rest = bytes[...]
         if diskError == nil, total < limits.headBytes {

@@ -76,6 +76,7 @@ func writeFully(
 ) {
     var written = 0
     while written < bytes.count {
+        // Not empty, so there is a base; `written` is less than the count, so the rest lies within.
         let count = pwrite(
             descriptor,
             bytes.baseAddress! + written,

@@ -116,6 +116,7 @@ final class HiredisContext {
         case REDIS_REPLY_STATUS: .status(String(decoding: bytes(of: reply), as: UTF8.self))
         case REDIS_REPLY_ERROR: .error(String(decoding: bytes(of: reply), as: UTF8.self))
         case REDIS_REPLY_ARRAY:
+            // hiredis owns the elements until the reply is freed, which is after this; the values are copies.
             .array(
                 UnsafeBufferPointer(start: reply.element, count: reply.elements)
                     .map { $0.map { value(of: $0.pointee) } ?? .null }

@@ -73,6 +73,7 @@ func setCompleted(_ code: Int32, _ stat: UnsafePointer<Stat>?, _ data: UnsafeRaw
 func childrenCompleted(_ code: Int32, _ names: UnsafePointer<String_vector>?, _ data: UnsafeRawPointer?) {
     Completion<[String]>.finish(data, code: code) {
         guard let names = names?.pointee else { return [] }
+        // The C client owns the list until this callback returns; the names are copies.
         return UnsafeBufferPointer(start: names.data, count: Int(names.count))
             .compactMap { name in name.map { String(cString: $0) } }
     }

@@ -117,7 +117,7 @@ extension ProcessesTests {
                 def live():
                     main = threading.main_thread().native_id
                     while not open(f"/proc/{os.getpid()}/task/{main}/stat").read().rpartition(") ")[2].startswith("Z"):
-                        time.sleep(0.01)
+                        time.sleep(0.01)  # nobody tells of another thread's state; the test's time limit bounds it
                     with open("\(pidFile).new", "w") as file:
                         file.write(str(os.getpid()))
                     os.rename("\(pidFile).new", "\(pidFile)")

@@ -494,6 +494,7 @@ package final class RunnerHost: AttemptHost {
     }
 
     private func write(_ text: String, to log: AttemptLog) {
+        // The log writes the bytes in the call and keeps none of them.
         var text = text
         text.withUTF8 { log.append(UnsafeRawBufferPointer($0), to: .stdout) }
     }
