@@ -18,15 +18,19 @@ package struct JobReader: Sendable {
     package func job(_ name: JobName) async throws -> KnownJob? {
         // A move or an edit between the reads makes the second find nothing: the name is read again, a few times.
         for _ in 0..<10 {
-            guard let nameData = try await data(of: layout.jobName(name)) else { return nil }
+            guard let claim = try await znode(layout.jobName(name)) else { return nil }
             let record = try RecordCoding.decode(
                 JobNameRecord.self,
-                from: nameData,
+                from: claim.data,
                 path: layout.jobName(name)
             )
             let path = layout.job(name, version: record.version, owner: record.owner)
-            guard let stored = try await data(of: path) else { continue }
-            return try await known(DefinitionCoding.decode(stored, path: path), record)
+            guard let stored = try await znode(path)?.data else { continue }
+            return try await known(
+                DefinitionCoding.decode(stored, path: path),
+                record,
+                age: claim.stat.createdZxid
+            )
         }
         throw RecordError("the definition of \(name) moved faster than it could be read")
     }
@@ -35,13 +39,13 @@ package struct JobReader: Sendable {
     package func job(_ name: JobName, version: Int) async throws -> CompiledJob? {
         if let known = try await job(name), known.job.version == version { return known.job }
         let path = layout.pinned(name, version: version)
-        guard let pinned = try await data(of: path) else { return nil }
+        guard let pinned = try await znode(path)?.data else { return nil }
         return compile(try DefinitionCoding.decode(pinned, path: path))
     }
 
-    private func data(of path: ZnodePath) async throws(StoreError) -> [UInt8]? {
+    private func znode(_ path: ZnodePath) async throws(StoreError) -> Znode? {
         do throws(StoreError) {
-            return try await session.get(path).data
+            return try await session.get(path)
         } catch {
             if error.code == .noNode { return nil }
             throw error
@@ -62,19 +66,20 @@ package struct JobReader: Sendable {
         return CompiledJob(stored.definition, version: stored.version, zone: zone)
     }
 
-    private func known(_ stored: StoredJob, _ record: JobNameRecord) async throws -> KnownJob {
+    private func known(_ stored: StoredJob, _ record: JobNameRecord, age: Int64) async throws -> KnownJob {
         var known = KnownJob(
             owner: record.owner,
             job: compile(stored),
             createdAt: stored.createdAt,
             storedAt: stored.storedAt,
-            creationID: record.creationID
+            creationID: record.creationID,
+            age: age
         )
         let definition = stored.definition
         if definition.schedule?.isEmpty ?? true, !(definition.after ?? []).isEmpty {
             // Read after the definition: no owner fires by an older one any more, so the mark stands.
             let path = layout.fired(definition.name)
-            if let fired = try await data(of: path) {
+            if let fired = try await znode(path)?.data {
                 known.firedThrough = try RecordCoding.decode(FiredRecord.self, from: fired, path: path).mark
             }
         }

@@ -180,9 +180,12 @@ package enum ReportCoding {
         var outcome: AttemptOutcome?
         var isCertain: Bool?
         var worker: WorkerID?
+        var token: Int64?
+        var assignedAt: WallTime?
 
         enum CodingKeys: String, CodingKey {
-            case signal, reason, outputs, outcome, worker
+            case signal, reason, outputs, outcome, worker, token
+            case assignedAt = "assigned_at"
             case isCertain = "is_certain"
             case startedAt = "started_at"
             case endedAt = "ended_at"
@@ -194,10 +197,19 @@ package enum ReportCoding {
         ("\(attempt.znodeName).started.\(text(time))", [])
     }
 
-    package static func ended(_ attempt: AttemptID, _ end: AttemptEnd) -> (name: String, data: [UInt8]) {
-        if end.outcome == .succeeded, end.outputs.isEmpty, let startedAt = end.startedAt {
+    /// `stamp` is what its assignment says, where that is known.
+    package static func ended(
+        _ attempt: AttemptID,
+        _ end: AttemptEnd,
+        _ stamp: AssignmentStamp?
+    ) -> (name: String, data: [UInt8]) {
+        if end.outcome == .succeeded, end.outputs.isEmpty, let startedAt = end.startedAt, let stamp {
             let elapsed = String(max(0, end.endedAt - startedAt), radix: 36)
-            return ("\(attempt.znodeName).succeeded.\(text(startedAt)).\(elapsed)", [])
+            let token = String(stamp.token, radix: 36)
+            return (
+                "\(attempt.znodeName).succeeded.\(text(startedAt)).\(elapsed).\(token).\(text(stamp.assignedAt))",
+                []
+            )
         }
         let content = Content(
             startedAt: end.startedAt,
@@ -205,7 +217,9 @@ package enum ReportCoding {
             exitCode: end.exitCode,
             signal: end.signal,
             reason: end.reason,
-            outputs: end.outputs.isEmpty ? nil : end.outputs
+            outputs: end.outputs.isEmpty ? nil : end.outputs,
+            token: stamp?.token,
+            assignedAt: stamp?.assignedAt
         )
         return ("\(attempt.znodeName).\(end.outcome.rawValue)", RecordCoding.encode(content))
     }
@@ -214,6 +228,7 @@ package enum ReportCoding {
     package static func late(
         _ attempt: AttemptID,
         _ end: AttemptEnd,
+        _ stamp: AssignmentStamp?,
         isCertain: Bool,
         worker: WorkerID
     ) -> (name: String, data: [UInt8]) {
@@ -226,7 +241,9 @@ package enum ReportCoding {
             outputs: nil,
             outcome: end.outcome,
             isCertain: isCertain,
-            worker: worker
+            worker: worker,
+            token: stamp?.token,
+            assignedAt: stamp?.assignedAt
         )
         return ("\(attempt.znodeName).late", RecordCoding.encode(content))
     }
@@ -261,10 +278,12 @@ package enum ReportCoding {
         case let outcome?:
             guard let outcome = AttemptOutcome(rawValue: String(outcome)) else { return nil }
             var report = Report(attempt: attempt, event: .ended(outcome), bucket: bucket, znodeName: name)
-            guard parts.count == 3, let started = time(parts[1]), let elapsed = Int64(parts[2], radix: 36)
+            guard parts.count == 5, let started = time(parts[1]), let elapsed = Int64(parts[2], radix: 36),
+                let token = Int64(parts[3], radix: 36), let assigned = time(parts[4])
             else {
                 return (report, true)
             }
+            report.stamp = AssignmentStamp(token: token, assignedAt: assigned)
             report.startedAt = started
             report.endedAt = started + elapsed
             report.exitCode = 0
@@ -286,6 +305,9 @@ package enum ReportCoding {
         report.signal = content.signal
         report.reason = content.reason
         report.outputs = content.outputs ?? [:]
+        if let token = content.token, let assignedAt = content.assignedAt {
+            report.stamp = AssignmentStamp(token: token, assignedAt: assignedAt)
+        }
         if case .late = report.event {
             report.event = .late(content.outcome ?? .lost, isCertain: content.isCertain ?? false)
             report.worker = content.worker

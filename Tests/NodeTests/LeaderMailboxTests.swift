@@ -55,6 +55,7 @@ import ZnodeStore
         let (name, data) = ReportCoding.late(
             attempt,
             AttemptEnd(outcome: .succeeded, endedAt: WallTime(milliseconds: 1_800_000_000_000)),
+            nil,
             isCertain: false,
             worker: WorkerID(number: 2)
         )

@@ -78,6 +78,8 @@ final class ScratchDirectory: Sendable {
         )
     }
 
+    private static let stamp = AssignmentStamp(token: 1, assignedAt: WallTime(milliseconds: 1))
+
     /// What the same runner does not hold never ran, although its release was sent. Of one that died nobody knows.
     @Test(arguments: [true, false]) func aLostReleaseIsNoLoss(isSameRunner: Bool) async throws {
         let scratch = try ScratchDirectory()
@@ -92,7 +94,7 @@ final class ScratchDirectory: Sendable {
                 host.prepare(
                     each,
                     assignment(.command(argv: ["/bin/true"])),
-                    token: 1,
+                    Self.stamp,
                     worker: WorkerID(number: 1)
                 )
             }
@@ -150,7 +152,7 @@ final class ScratchDirectory: Sendable {
             timeoutMilliseconds: 300
         )
         let id = try Bench.attempt("call")
-        host.prepare(id, assignment(.http(call)), token: 1, worker: WorkerID(number: 1))
+        host.prepare(id, assignment(.http(call)), Self.stamp, worker: WorkerID(number: 1))
         host.release(id)
         for await event in host.events {
             guard case .ended(id, let end) = event else { continue }

@@ -8,12 +8,20 @@ package struct HeldAttempt: Hashable, Sendable {
     package var isExclusive: Bool
     /// Whether it is over: the earlier life may have reported that.
     package var hasEnded: Bool
+    package var stamp: AssignmentStamp?
 
-    package init(attempt: AttemptID, startedAt: WallTime?, isExclusive: Bool, hasEnded: Bool) {
+    package init(
+        attempt: AttemptID,
+        startedAt: WallTime?,
+        isExclusive: Bool,
+        hasEnded: Bool,
+        stamp: AssignmentStamp? = nil
+    ) {
         self.attempt = attempt
         self.startedAt = startedAt
         self.isExclusive = isExclusive
         self.hasEnded = hasEnded
+        self.stamp = stamp
     }
 }
 
@@ -46,7 +54,7 @@ package protocol AttemptHost: Sendable {
     /// Takes over what is held from an earlier life of the worker, ended or not. Called once, before the first session.
     func claim() async throws -> [HeldAttempt]
     /// Does all that can be done before the start is committed.
-    func prepare(_ attempt: AttemptID, _ assignment: Assignment, token: Int64, worker: WorkerID)
+    func prepare(_ attempt: AttemptID, _ assignment: Assignment, _ stamp: AssignmentStamp, worker: WorkerID)
     /// The start is committed: go.
     func release(_ attempt: AttemptID)
     /// The start was not committed: forget the preparation.

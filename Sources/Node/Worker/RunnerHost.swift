@@ -155,7 +155,8 @@ package final class RunnerHost: AttemptHost {
             attempt: attempt,
             startedAt: startedAt,
             isExclusive: context.isExclusive,
-            hasEnded: held.end != nil
+            hasEnded: held.end != nil,
+            stamp: context.stamp
         )
     }
 
@@ -191,7 +192,7 @@ package final class RunnerHost: AttemptHost {
     package func prepare(
         _ attempt: AttemptID,
         _ assignment: Assignment,
-        token: Int64,
+        _ stamp: AssignmentStamp,
         worker: WorkerID
     ) {
         let run = directory.runDirectory(attempt.run)
@@ -217,7 +218,7 @@ package final class RunnerHost: AttemptHost {
                 environment: AttemptEnvironment.variables(
                     attempt,
                     assignment,
-                    token: token,
+                    token: stamp.token,
                     worker: worker,
                     outputFile: outputFile,
                     workingDirectory: workingDirectory
@@ -228,7 +229,11 @@ package final class RunnerHost: AttemptHost {
                 stopPolicy: policy(assignment),
                 boundaryVariable: "SKYFIRE_OUTPUT",
                 isLeased: assignment.isExclusive,
-                context: Context(isExclusive: assignment.isExclusive, outputs: assignment.outputs).text
+                context: Context(
+                    isExclusive: assignment.isExclusive,
+                    stamp: stamp,
+                    outputs: assignment.outputs
+                ).text
             )
         )
     }
@@ -305,22 +310,32 @@ package final class RunnerHost: AttemptHost {
     /// What the runner keeps for a later life of this node.
     private struct Context {
         var isExclusive: Bool
+        var stamp: AssignmentStamp?
         var outputs: [String]?
 
-        init(isExclusive: Bool, outputs: [String]?) {
+        init(isExclusive: Bool, stamp: AssignmentStamp, outputs: [String]?) {
             self.isExclusive = isExclusive
+            self.stamp = stamp
             self.outputs = outputs
         }
 
-        /// `exclusive` or `shared`, then `*` or the names of outputs, apart by spaces.
+        /// `exclusive` or `shared`, the token, when it was assigned in milliseconds, then `*` or the names of outputs,
+        /// apart by spaces.
         init(_ text: String) {
             let words = text.split(separator: " ").map(String.init)
             isExclusive = words.first == "exclusive"
-            outputs = words.dropFirst().first == "*" ? nil : Array(words.dropFirst())
+            let numbers = words.dropFirst().prefix(2).compactMap { Int64($0) }
+            if numbers.count == 2 {
+                stamp = AssignmentStamp(token: numbers[0], assignedAt: WallTime(milliseconds: numbers[1]))
+            }
+            let names = words.dropFirst(3)
+            outputs = names.first == "*" ? nil : Array(names)
         }
 
         var text: String {
-            ([isExclusive ? "exclusive" : "shared"] + (outputs ?? ["*"])).joined(separator: " ")
+            let first = [isExclusive ? "exclusive" : "shared"]
+            let numbers = [stamp?.token ?? 0, stamp?.assignedAt.milliseconds ?? 0].map { String($0) }
+            return (first + numbers + (outputs ?? ["*"])).joined(separator: " ")
         }
     }
 

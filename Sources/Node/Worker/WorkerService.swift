@@ -10,7 +10,9 @@ package import ZnodeStore
 package final class WorkerService: Sendable {
     private struct Work {
         var core = WorkerCore()
-        var assignments: [AttemptID: (assignment: Assignment, token: Int64)] = [:]
+        var assignments: [AttemptID: Assignment] = [:]
+        /// Of what is held: what its assignment says, and no more once it is finished.
+        var stamps: [AttemptID: AssignmentStamp] = [:]
         /// Exclusive attempts from before their start to their end.
         var exclusive: Set<AttemptID> = []
         /// Whose T5 is under way in this session. The first list asks once more for an end that came before it; a second
@@ -71,6 +73,7 @@ package final class WorkerService: Sendable {
                 ended: Set(attempts.filter(\.hasEnded).map(\.attempt))
             )
             work.exclusive.formUnion(attempts.filter(\.isExclusive).map(\.attempt))
+            for each in attempts { work.stamps[each.attempt] = each.stamp }
         }
         for each in attempts {
             logger.notice(
@@ -177,7 +180,7 @@ package final class WorkerService: Sendable {
             )
             host.stop(attempt, .kill)
         case .acknowledge(let attempt):
-            work.withLock { _ = $0.exclusive.remove(attempt) }
+            forget(attempt)
             host.acknowledge(attempt)
         case .read, .readKill, .start, .finish, .reportLate, .deleteKill: break
         }
@@ -235,10 +238,15 @@ package final class WorkerService: Sendable {
             }
             let isStarted = znode.stat.version > 0
             let hasNeverRun = isStarted && self.startedHere(znode, path)
+            let stamp = AssignmentStamp(
+                token: znode.stat.createdZxid,
+                assignedAt: WallTime(milliseconds: znode.stat.createdMilliseconds)
+            )
+            self.work.withLock { $0.stamps[attempt] = stamp }
             if !isStarted {
                 do {
                     let assignment = try RecordCoding.decode(Assignment.self, from: znode.data, path: path)
-                    self.work.withLock { $0.assignments[attempt] = (assignment, znode.stat.createdZxid) }
+                    self.work.withLock { $0.assignments[attempt] = assignment }
                 } catch {
                     self.logger.error("An assignment cannot be read", metadata: [LogKeys.error: "\(error)"])
                 }
@@ -292,7 +300,10 @@ package final class WorkerService: Sendable {
     // MARK: T4 start
 
     private func start(_ attempt: AttemptID, _ desk: Desk) async {
-        guard let (assignment, token) = work.withLock({ $0.assignments.removeValue(forKey: attempt) }) else {
+        let (read, stamp) = work.withLock { work in
+            (work.assignments.removeValue(forKey: attempt), work.stamps[attempt])
+        }
+        guard let assignment = read, let stamp else {
             perform {
                 $0.ended(
                     attempt,
@@ -309,7 +320,7 @@ package final class WorkerService: Sendable {
             work.withLock { _ = $0.exclusive.insert(attempt) }
             exclusiveBegan.notify()
         }
-        host.prepare(attempt, assignment, token: token, worker: worker)
+        host.prepare(attempt, assignment, stamp, worker: worker)
         switch await commitStart(attempt, desk) {
         case .started:
             let commands = work.withLock { $0.core.started(attempt) }
@@ -336,6 +347,7 @@ package final class WorkerService: Sendable {
             }
         case .gone:
             discard(attempt)
+            forget(attempt)
             perform { $0.assignmentGone(attempt) }
         }
     }
@@ -343,6 +355,13 @@ package final class WorkerService: Sendable {
     private func discard(_ attempt: AttemptID) {
         work.withLock { _ = $0.exclusive.remove(attempt) }
         host.discard(attempt)
+    }
+
+    private func forget(_ attempt: AttemptID) {
+        work.withLock { work in
+            work.exclusive.remove(attempt)
+            work.stamps[attempt] = nil
+        }
     }
 
     private enum StartOutcome {
@@ -414,7 +433,8 @@ package final class WorkerService: Sendable {
     private func finish(_ attempt: AttemptID, _ end: AttemptEnd, _ desk: Desk) async {
         // After what became of it is told to the core, which asks for no second one then.
         defer { work.withLock { _ = $0.finishing.remove(attempt) } }
-        let report = ReportCoding.ended(attempt, end)
+        let stamp = work.withLock { $0.stamps[attempt] }
+        let report = ReportCoding.ended(attempt, end, stamp)
         let status = layout.status(bucket: ZnodeLayout.bucket(of: worker)).child(report.name)
         let path = layout.assignment(attempt, worker)
         var operations: [StoreOperation] = [.delete(path), .create(status, data: report.data)]
@@ -441,7 +461,7 @@ package final class WorkerService: Sendable {
                     smaller.outputs = [:]
                     smaller.reason = "E3006 the report was too large"
                     smaller.outcome = .failed
-                    let replacement = ReportCoding.ended(attempt, smaller)
+                    let replacement = ReportCoding.ended(attempt, smaller, stamp)
                     operations[1] = .create(
                         layout.status(bucket: ZnodeLayout.bucket(of: worker)).child(replacement.name),
                         data: replacement.data
@@ -464,7 +484,8 @@ package final class WorkerService: Sendable {
             "A result came too late or twice",
             metadata: [LogKeys.attempt: "\(attempt)", LogKeys.reason: "\(end.outcome)"]
         )
-        let report = ReportCoding.late(attempt, end, isCertain: isCertain, worker: worker)
+        let stamp = work.withLock { $0.stamps[attempt] }
+        let report = ReportCoding.late(attempt, end, stamp, isCertain: isCertain, worker: worker)
         let path = layout.status(bucket: ZnodeLayout.bucket(of: worker)).child(report.name)
         await retrying(desk) { () throws(StoreError) in
             do throws(StoreError) {

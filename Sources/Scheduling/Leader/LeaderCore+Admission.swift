@@ -19,6 +19,16 @@ extension LeaderCore {
                 }
                 return
             }
+            // What runs is the definition at admission, but never that of another job which has the name now.
+            guard entry.age >= known.age else {
+                core.suppress(
+                    entry,
+                    as: .skipped,
+                    reason: "its job was deleted, and another one has its name",
+                    &planning
+                )
+                return
+            }
             core.consider(entry, known, &planning)
         }
     }

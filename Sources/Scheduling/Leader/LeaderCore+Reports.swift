@@ -84,6 +84,8 @@ extension LeaderCore {
                 partition: id.partition,
                 worker: worker,
                 state: AttemptOutcome.lost.rawValue,
+                fencingToken: report.stamp.map { String($0.token) },
+                assignedAt: report.stamp?.assignedAt,
                 startedAt: report.startedAt,
                 endedAt: report.endedAt
             )
@@ -129,6 +131,8 @@ extension LeaderCore {
     ) {
         let id = report.attempt
         var view = attemptView(draft.run, unit: unit, state: outcome.rawValue)
+        view.fencingToken = view.fencingToken ?? report.stamp.map { String($0.token) }
+        view.assignedAt = view.assignedAt ?? report.stamp?.assignedAt
         view.exitCode = report.exitCode
         view.signal = report.signal
         view.reason = report.reason

@@ -75,6 +75,8 @@ package struct Report: Hashable, Sendable {
     package var outputs: [String: String]
     /// Who reports; known of late results.
     package var worker: WorkerID?
+    /// Of an end: what it was assigned as. The assignment is gone with it, and a new term knows it from nowhere else.
+    package var stamp: AssignmentStamp?
     /// Where the znode is, so that its consumption can delete it.
     package var bucket: Int
     package var znodeName: String
@@ -216,6 +218,8 @@ package struct KnownJob: Sendable {
     package var storedAt: WallTime
     /// Drawn by the request that claimed the name.
     package var creationID: String
+    /// The transaction that claimed the name. What was queued before it was queued for a job of that name that is gone.
+    package var age: Int64
     /// Up to which logical time a schedule that it once had has fired; read of jobs that only come after others.
     package var firedThrough: UnixTime?
 
@@ -225,6 +229,7 @@ package struct KnownJob: Sendable {
         createdAt: WallTime,
         storedAt: WallTime,
         creationID: String,
+        age: Int64 = 0,
         firedThrough: UnixTime? = nil
     ) {
         self.owner = owner
@@ -232,6 +237,7 @@ package struct KnownJob: Sendable {
         self.createdAt = createdAt
         self.storedAt = storedAt
         self.creationID = creationID
+        self.age = age
         self.firedThrough = firedThrough
     }
 

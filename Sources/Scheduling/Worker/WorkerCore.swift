@@ -29,6 +29,18 @@ package struct AttemptEnd: Hashable, Sendable {
     }
 }
 
+/// What the store says of an assignment: history shows it of the attempt, also where only the report of its end is left.
+package struct AssignmentStamp: Hashable, Sendable {
+    /// The fencing token: the transaction that made the assignment.
+    package var token: Int64
+    package var assignedAt: WallTime
+
+    package init(token: Int64, assignedAt: WallTime) {
+        self.token = token
+        self.assignedAt = assignedAt
+    }
+}
+
 /// Decides what a worker does with its assignments. Facts in, commands out; one core lives as long as its process.
 ///
 /// An attempt is `reading` (its assignment is known by name) → `starting` (T4 is being committed) → `running` →

@@ -25,7 +25,8 @@ final class SimulatedRunner: @unchecked Sendable {
     private struct Held {
         var attempt: AttemptID
         var assignment: Assignment
-        var token: Int64
+        var stamp: AssignmentStamp
+        var token: Int64 { stamp.token }
         var phase = Phase.prepared
         var startedAt: WallTime?
         var behaviour = ProcessBehaviour(duration: 0)
@@ -62,9 +63,9 @@ final class SimulatedRunner: @unchecked Sendable {
 
     // MARK: What the node asks for
 
-    func prepare(_ attempt: AttemptID, _ assignment: Assignment, token: Int64) {
+    func prepare(_ attempt: AttemptID, _ assignment: Assignment, _ stamp: AssignmentStamp) {
         guard held[attempt] == nil else { return }
-        held[attempt] = Held(attempt: attempt, assignment: assignment, token: token)
+        held[attempt] = Held(attempt: attempt, assignment: assignment, stamp: stamp)
         if machine.bug.spawnsAtPrepare { start(attempt) }
     }
 
@@ -227,7 +228,8 @@ final class SimulatedRunner: @unchecked Sendable {
                     attempt: attempt,
                     startedAt: entry.startedAt,
                     isExclusive: entry.assignment.isExclusive,
-                    hasEnded: hasEnded
+                    hasEnded: hasEnded,
+                    stamp: entry.stamp
                 )
             }
         }
@@ -362,8 +364,13 @@ final class RunnerLink: AttemptHost, @unchecked Sendable {
         return held
     }
 
-    func prepare(_ attempt: AttemptID, _ assignment: Assignment, token: Int64, worker: WorkerID) {
-        send { $0.prepare(attempt, assignment, token: token) }
+    func prepare(
+        _ attempt: AttemptID,
+        _ assignment: Assignment,
+        _ stamp: AssignmentStamp,
+        worker: WorkerID
+    ) {
+        send { $0.prepare(attempt, assignment, stamp) }
     }
 
     func release(_ attempt: AttemptID) { send { $0.release(attempt) } }

@@ -209,6 +209,23 @@ private let job = Jobs.name("hello")
         #expect(cluster.store.finalRuns[run]?.state == .skipped && cluster.store.queue.isEmpty)
     }
 
+    @Test func entryOfADeletedJobDoesNotRunALaterJobOfItsName() {
+        var cluster = ModelCluster(workers: 0)
+        cluster.define(Jobs.single("hello"))
+        let stale = cluster.enqueue(Jobs.name("hello"))
+        cluster.settle()
+        #expect(cluster.store.queue[stale] != nil)
+        cluster.command(.deleteJob(Jobs.name("hello"), ifVersion: nil))
+        cluster.settle()
+        #expect(cluster.store.jobs[Jobs.name("hello")] == nil)
+        cluster.define(Jobs.single("hello"))
+        let fresh = cluster.enqueue(Jobs.name("hello"), at: 1_800_000_060)
+        cluster.join(WorkerID(number: 0))
+        cluster.settle()
+        #expect(cluster.store.finalRuns[stale]?.state == .skipped)
+        #expect(cluster.core.runs[fresh] != nil)
+    }
+
     @Test func killMeansTheLiveRunAndNotASecondEntryOfIt() {
         var cluster = ModelCluster(workers: 1)
         cluster.define(Jobs.single("hello"))

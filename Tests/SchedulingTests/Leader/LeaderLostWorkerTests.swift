@@ -53,6 +53,20 @@ private let job = Jobs.name("hello")
         }
     }
 
+    @Test func whatEndedBetweenTwoTermsKeepsItsToken() {
+        var (cluster, run) = admitted()
+        let attempt = cluster.live()[0]
+        let (token, assignedAt) = (cluster.store.assignments[attempt]?.token, cluster.now)
+        cluster.start(attempt)
+        cluster.pass(1_000)
+        cluster.end(attempt)
+        cluster.newTerm()
+        cluster.settle()
+        let view = cluster.store.finalAttempts["\(run)/t/0/1"]
+        #expect(view?.state == "succeeded" && view?.assignedAt == assignedAt)
+        #expect(view?.fencingToken != nil && view?.fencingToken == token.map { String($0) })
+    }
+
     private func admitted(workers: Int = 2) -> (ModelCluster, RunID) {
         var cluster = ModelCluster(workers: workers)
         cluster.define(Jobs.single("hello"))

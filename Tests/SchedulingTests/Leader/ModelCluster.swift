@@ -28,13 +28,15 @@ struct ModelCluster {
     // MARK: Definitions and entries
 
     mutating func define(_ definition: JobDefinition) {
-        let version = (store.jobs[definition.name]?.job.version ?? 0) + 1
+        let known = store.jobs[definition.name]
+        if known == nil { store.zxid += 1 }
         store.jobs[definition.name] = KnownJob(
             owner: WorkerID(number: 0),
-            job: CompiledJob(definition, version: version),
+            job: CompiledJob(definition, version: (known?.job.version ?? 0) + 1),
             createdAt: now,
             storedAt: now,
-            creationID: "c"
+            creationID: "c",
+            age: known?.age ?? store.zxid
         )
         core.jobChanged(definition.name)
         core.dependenciesRead(definition.name, after: (definition.after ?? []).map(\.job))
@@ -159,7 +161,7 @@ struct ModelCluster {
     ) {
         guard let assigned = store.assignments.removeValue(forKey: id) else { return }
         let name = "\(id.znodeName).\(outcome.rawValue)"
-        store.reports[name] = Report(
+        var report = Report(
             attempt: id,
             event: .ended(outcome),
             startedAt: assigned.startedAt,
@@ -169,6 +171,8 @@ struct ModelCluster {
             bucket: 0,
             znodeName: name
         )
+        report.stamp = AssignmentStamp(token: assigned.token, assignedAt: assigned.assignedAt)
+        store.reports[name] = report
         store.kills[id] = nil
     }
 
