@@ -26,9 +26,13 @@ enum OpenAPISchemas {
             [
                 "id": text, "mode": choice(["solo", "cluster"]), "is_paused": boolean, "leader": text,
                 "leader_address": text, "term": integer, "workers": integer, "queued": integer,
-                "oldest_queued_at": time, "mirror": text, "version": text,
+                "oldest_queued_at": time, "is_safe_mode": boolean, "incidents": integer, "mirror": text,
+                "version": text,
             ],
-            required: ["id", "mode", "is_paused", "workers", "queued", "mirror", "version"]
+            required: [
+                "id", "mode", "is_paused", "workers", "queued", "is_safe_mode", "incidents", "mirror",
+                "version",
+            ]
         ),
         "CronExplanation": object(
             [

@@ -144,6 +144,25 @@ import Testing
         }
     }
 
+    @Test func clusterIsAnsweredAsDescribed() async throws {
+        try await LiveServer.with { server in
+            let document = try await server.send(.GET, "/openapi.json").json()
+            guard case .object(let answer) = try await server.send(.GET, "/v1/cluster").json(),
+                case .object(let root) = document, case .object(let components)? = root["components"],
+                case .object(let schemas)? = components["schemas"],
+                case .object(let cluster)? = schemas["Cluster"],
+                case .object(let properties)? = cluster["properties"],
+                case .array(let required)? = cluster["required"]
+            else {
+                Issue.record("no description of the cluster")
+                return
+            }
+            #expect(answer["is_safe_mode"] == .bool(false) && answer["incidents"] == .integer(0))
+            #expect(Set(answer.keys).subtracting(properties.keys) == [])
+            #expect(Set(required).subtracting(answer.keys.map(JSONValue.string)) == [])
+        }
+    }
+
     private static func collect(_ value: JSONValue, into references: inout Set<String>) {
         switch value {
         case .object(let members):

@@ -26,6 +26,11 @@ import Testing
             #"{"task": "a", "n": \#(n), "partition": 0, "worker": "worker-1", "state": "\#(state)"\#(exit)}"#
     }
 
+    /// The lines of a text, with one blank between the words of each.
+    private static func words(_ text: String) -> [String] {
+        text.split(separator: "\n").map { $0.split(separator: " ").joined(separator: " ") }
+    }
+
     private func withJobFile(_ body: (String) async throws -> Void) async throws {
         let file = FileManager.default.temporaryDirectory.appending(path: "skyfire-client-\(UUID()).yaml")
         try Data("version: 1\nname: hello\ntasks: [{id: hi, run: echo hello}]\n".utf8).write(to: file)
@@ -354,6 +359,30 @@ import Testing
             let outcome = try await VerbBench.run("ps", "--server", "http://127.0.0.1:1,\(url)")
             #expect(outcome.exit == .ok)
             #expect(outcome.errors == "nothing is running\n")
+        }
+    }
+
+    @Test func clusterStatusShowsSafeModeAndIncidents() async throws {
+        let body =
+            #"{"id": "c1", "mode": "cluster", "is_paused": false, "is_safe_mode": true, "incidents": 3, "workers": 1}"#
+        try await FakeServer.with({ _, _ in .json(body) }) { server, url in
+            let shown = try await VerbBench.run("cluster", "status", server: url)
+            let lines = Self.words(shown.output)
+            #expect(lines.contains("SAFE MODE yes") && lines.contains("INCIDENTS 3"), "\(shown.output)")
+            #expect(server.requests.map(\.line) == ["GET /v1/cluster"])
+            let json = try await VerbBench.run("cluster", "status", "-o", "json", server: url)
+            #expect(try JSONTree(parsing: Array(json.output.utf8)) == JSONTree(parsing: Array(body.utf8)))
+            let fields = try await VerbBench.run("cluster", "status", "-o", "csv", server: url)
+            #expect(fields.output.contains(",safe_mode,") && fields.output.contains(",incidents,"))
+        }
+    }
+
+    /// A node of an earlier version does not say; that is neither yes nor no.
+    @Test(arguments: [("", "-"), (#""is_safe_mode": false,"#, "no")])
+    func safeModeIsSaidWhereItIsKnown(member: String, shown: String) async throws {
+        try await FakeServer.with({ _, _ in .json(#"{\#(member) "id": "c1"}"#) }) { _, url in
+            let outcome = try await VerbBench.run("cluster", "status", server: url)
+            #expect(Self.words(outcome.output).contains("SAFE MODE \(shown)"), "\(outcome.output)")
         }
     }
 

@@ -133,7 +133,7 @@ package struct ClusterView: Hashable, Sendable, Codable {
     package var oldestQueuedAt: WallTime?
     /// Whether fewer than half of the known workers are present, so that nothing of the others is taken over.
     package var isSafeMode: Bool
-    /// Results refused in this term because their attempt had been taken over before they came.
+    /// Results refused, in this term and those before, because their attempt had been taken over before they came.
     package var incidents: Int
     /// `ok`, or what is wrong with the mirror.
     package var mirror: String

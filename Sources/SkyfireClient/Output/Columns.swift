@@ -106,12 +106,16 @@ package enum Columns {
         Column("CLUSTER", "id"),
         Column("MODE", "mode"),
         Column("STATE", .state) { if case .bool(true) = $0["is_paused"] { "paused" } else { "running" } },
+        Column("SAFE MODE") { cluster in
+            if case .bool(let isSafeMode) = cluster["is_safe_mode"] { isSafeMode ? "yes" : "no" } else { "" }
+        },
         Column("LEADER", "leader"),
         Column("LEADER ADDRESS", "leader_address"),
         Column("TERM", "term"),
         Column("WORKERS", "workers"),
         Column("QUEUED", "queued"),
         Column("OLDEST QUEUED", "oldest_queued_at", .time),
+        Column("INCIDENTS", "incidents"),
         Column("MIRROR", "mirror"),
         Column("VERSION", "version"),
     ]
