@@ -34,6 +34,13 @@ struct Metrics {
     private mutating func addCluster(_ environment: APIEnvironment) async {
         let missing = await environment.operations.missingForReady()
         add("skyfire_ready", "gauge", "1 when the node is ready.", missing.isEmpty ? 1 : 0)
+        // Told without contact too: a node that holds its timers is to be noticed.
+        add(
+            "skyfire_worker_held_timers",
+            "gauge",
+            "Jobs that are due and held back: the cluster is paused, the queue full, or this machine's clock wrong.",
+            environment.operations.heldTimers
+        )
         do throws(OperationError) {
             let cluster = try await environment.operations.cluster()
             add("skyfire_cluster_workers", "gauge", "Workers of the cluster.", cluster.workers)

@@ -217,9 +217,25 @@ package final class Node: Sendable {
             time: context.clusterTime(time),
             logger: logger
         )
+        let triggers = TriggerService(
+            worker: id,
+            session: session,
+            layout: layout,
+            zones: configuration.zones,
+            permission: context,
+            time: context.clusterTime(time),
+            logger: logger
+        )
         let leads = configuration.roles.contains(.leader)
+        let works = configuration.roles.contains(.worker)
         context.set(
-            current: .init(session: session, worker: id, leader: leads ? leader : nil, jobs: jobs)
+            current: .init(
+                session: session,
+                worker: id,
+                leader: leads ? leader : nil,
+                jobs: jobs,
+                triggers: works ? triggers : nil
+            )
         )
         let (time, logger) = (time, logger)
         await withTaskGroup(of: Void.self) { group in
@@ -240,16 +256,7 @@ package final class Node: Sendable {
                     }
                 }
             }
-            if configuration.roles.contains(.worker) {
-                let triggers = TriggerService(
-                    worker: id,
-                    session: session,
-                    layout: layout,
-                    zones: configuration.zones,
-                    permission: context,
-                    time: context.clusterTime(time),
-                    logger: logger
-                )
+            if works {
                 group.addTask {
                     await keepDoing("worker", in: session, time: time, logger: logger) {
                         try await service.serve(in: session)

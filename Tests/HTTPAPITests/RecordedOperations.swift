@@ -18,6 +18,7 @@ final class RecordedOperations: ClusterOperations {
         var failure: OperationError?
         var missing: [String] = []
         var bounds: [BoundFigure] = []
+        var heldTimers: Int?
         var isPaused = false
         var draining: Set<WorkerID> = []
     }
@@ -33,6 +34,7 @@ final class RecordedOperations: ClusterOperations {
         (events, eventEntry) = AsyncStream<MirrorEvent>.makeStream()
     }
 
+    var heldTimers: Int? { state.withLock { $0.heldTimers } }
     var calls: [String] { state.withLock { $0.calls } }
 
     /// Notes a call, and fails where that was asked for.

@@ -29,6 +29,18 @@ import Testing
         }
     }
 
+    @Test func heldTimersAreAMetric() async throws {
+        try await LiveServer.with { server in
+            let name = "skyfire_worker_held_timers"
+            #expect(try await !server.send(.GET, "/metrics").text.contains(name), "it fires none")
+            for held in [0, 7] {
+                server.operations.state.withLock { $0.heldTimers = held }
+                let text = try await server.send(.GET, "/metrics").text
+                #expect(text.contains("\n# TYPE \(name) gauge\n\(name) \(held)\n"), "\(held)")
+            }
+        }
+    }
+
     @Test func traceGoesOn() async throws {
         try await LiveServer.with { server in
             let trace = String(repeating: "ab", count: 16)

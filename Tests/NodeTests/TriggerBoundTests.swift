@@ -76,7 +76,9 @@ import ZnodeStore
             try await bench.eventually("it is due, and held back") { permission.askedCount >= asked + 3 }
             #expect(try await bench.names(bench.layout.jobQueue) == first)
             #expect(try await bench.other.get(fired).stat.version == mark)
+            #expect(service.heldCount == 1)
             permission.empty()
+            #expect(service.heldCount == 0)
             try await bench.eventually("all due times are accounted for") { permission.queuedCount >= 31 }
             var skipped = 0
             for name in try await bench.names(bench.layout.jobQueue) {
@@ -103,6 +105,7 @@ import ZnodeStore
             try await bench.eventually("the room is used") { permission.queueRoom == 0 }
             #expect(permission.queuedCount == 7)
             #expect(try await bench.names(bench.layout.jobQueue).count == 7)
+            try await bench.eventually("the others are held") { service.heldCount >= 33 }
             permission.empty()
             try await bench.eventually("the others follow") { permission.queuedCount >= 40 }
         }

@@ -245,6 +245,8 @@ package enum ForwardedRequest {
 package protocol ClusterOperations: Sendable {
     /// This node's id, once registered.
     var worker: WorkerID? { get }
+    /// How many jobs of this node are due and held back; nil while it fires none.
+    var heldTimers: Int? { get }
 
     /// Creates a job. `conflict` where the name is taken.
     func createJob(_ definition: JobDefinition) async throws(OperationError) -> JobView

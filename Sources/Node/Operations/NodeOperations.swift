@@ -49,6 +49,8 @@ package struct NodeOperations: ClusterOperations {
 
     package var worker: WorkerID? { context.current?.worker }
 
+    package var heldTimers: Int? { context.current?.triggers?.heldCount }
+
     func current() throws(OperationError) -> NodeContext.Current {
         guard let current = context.current, current.session.state == .connected else {
             throw OperationError(

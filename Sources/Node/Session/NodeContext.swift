@@ -12,6 +12,8 @@ final class NodeContext: Sendable {
         var worker: WorkerID
         var leader: LeaderService?
         var jobs: JobReader
+        /// Where this node fires timers.
+        var triggers: TriggerService?
     }
 
     private struct State {

@@ -58,6 +58,13 @@ package final class TriggerService: Sendable {
         self.logger = logger
     }
 
+    /// How many jobs are due now and held back.
+    package var heldCount: Int {
+        guard permission.firingHold != nil else { return 0 }
+        let now = time.now().second
+        return timers.withLock { $0.core.dueCount(at: now) }
+    }
+
     /// Fires until the session is over or a read fails; then it may be called again.
     package func run() async throws {
         // A lane ends with the run that it served, and with it what was on its way.

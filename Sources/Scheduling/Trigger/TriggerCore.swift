@@ -159,6 +159,11 @@ package struct TriggerCore: Sendable {
         return wakes.min?.time
     }
 
+    /// How many jobs are due now. Looks at all of them, so it is not for each turn of a loop.
+    package func dueCount(at now: UnixTime) -> Int {
+        entries.values.count { entry in entry.next.map { $0 <= now } ?? false }
+    }
+
     /// What is due now, soonest first, at most `limit` jobs. The caller commits each and calls `fired` or `own`.
     package mutating func due(at now: UnixTime, limit: Int) -> [Firing] {
         noteClock(now)

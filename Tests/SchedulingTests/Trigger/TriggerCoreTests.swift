@@ -57,6 +57,19 @@ import Testing
         #expect(core.nextWake() == at(20))
     }
 
+    @Test func dueJobsAreCountedUntilTheyFire() throws {
+        var core = TriggerCore()
+        core.own(job, try timers(), mark: zero, since: zero)
+        core.own(Jobs.name("slow"), try timers([20]), mark: zero, since: zero)
+        #expect([0, 9, 10, 19, 20, 90].map { core.dueCount(at: at($0)) } == [0, 0, 1, 1, 2, 2])
+        let firing = try #require(core.due(at: at(20), limit: 1).first)
+        #expect(core.dueCount(at: at(20)) == 1, "one is under way")
+        core.fired(firing.job, mark: firing.mark)
+        #expect(core.dueCount(at: at(20)) == 1)
+        core.disown(Jobs.name("slow"))
+        #expect([20, 30].map { core.dueCount(at: at($0)) } == [0, 1])
+    }
+
     @Test func lateIsNotMissed() throws {
         var core = TriggerCore()
         core.own(job, try timers([10], .skip), mark: zero, since: zero)
