@@ -545,7 +545,14 @@ struct GoldenWriter {
         )
     }
 
-    mutating func command(_ kind: String, _ run: String, then operations: [LogOperation]) {
+    /// A command that is accepted, with the state and the units that its run has from then on.
+    mutating func command(
+        _ kind: String,
+        _ run: String,
+        state: String,
+        units: String,
+        then operations: [LogOperation] = []
+    ) {
         let begin = now
         let id = "request\(zxid)"
         write(
@@ -563,8 +570,8 @@ struct GoldenWriter {
                 )
             ]
         )
-        headers[run]?["state"] = "killing"
-        headers[run]?["units"] = "g1,0,0,3"
+        headers[run]?["state"] = .string(state)
+        headers[run]?["units"] = .string(units)
         lead(
             [
                 .set(

@@ -15,7 +15,8 @@ extension Golden {
 
     /// Eight minutes of three workers: schedules with an overlap and missed times, a flow with partitions
     /// and a job after it, retries, a cancel, an edit, the loss of a worker with an exclusive and a shared task
-    /// on it, another run that waits for the exclusive one, and the loss of the leader.
+    /// on it, another run that waits for the exclusive one, and the loss of the leader, with a task on it that
+    /// is to fail then and one that is to wait for a person.
     static func history() -> Golden {
         var w = GoldenWriter()
         w.at("10:00:00")
@@ -78,6 +79,8 @@ extension Golden {
             ["tasks": .array([task("x", 10, ["retry": .object(["max": .int(1)])])])]
         )
         w.submit("long", owner: "worker-3", ["tasks": .array([task("x", 60_000)])])
+        w.submit("once", owner: "worker-3", ["tasks": .array([task("x", 30_000, ["on_lost": "fail"])])])
+        w.submit("held", owner: "worker-3", ["tasks": .array([task("x", 30_000, ["on_lost": "hold"])])])
 
         simpleRun(&w, "10:01:00", seconds: 0)
         flow(&w)
@@ -231,7 +234,13 @@ extension Golden {
         w.admit(run, cause: "manual", units: "a1,0,0,3", [("\(run)~x~0~1", "worker-3", probe(60_000))])
         w.start("\(run)~x~0~1")
         w.at("10:03:33")
-        w.command("cancel", run, then: [w.create("assign/worker-3/\(run)~x~0~1.kill")])
+        w.command(
+            "cancel",
+            run,
+            state: "killing",
+            units: "g1,0,0,3",
+            then: [w.create("assign/worker-3/\(run)~x~0~1.kill")]
+        )
         w.at("10:03:33.100")
         w.probe("term", "\(run)~x~0~1")
         w.finish("\(run)~x~0~1", "killed")
@@ -317,11 +326,35 @@ extension Golden {
         w.register("worker-2", isNew: false)
     }
 
+    /// Worker 1, which leads, goes at 10:06:30. What of it is to fail does, what is to wait is resumed at
+    /// 10:06:40.
     private static func lossOfLeader(_ w: inout GoldenWriter) {
         simpleRun(&w, "10:06:00", version: 2, seconds: 0)
+        let (once, held) = ("once@20261124T100610Z.m1", "held@20261124T100610Z.m1")
+        w.at("10:06:10")
+        for (job, run) in [("once", once), ("held", held)] {
+            w.runByHand(job, run)
+            w.admit(run, cause: "manual", units: "a1,0,0,1", [("\(run)~x~0~1", "worker-1", probe(30_000))])
+            w.start("\(run)~x~0~1")
+        }
         w.at("10:06:30")
         w.expire("worker-1")
         w.elect("worker-3")
+        w.lead()
+        w.advance(
+            once,
+            lost: ["\(once)~x~0~1"],
+            final: "failed",
+            reason: "task x lost its worker and on_lost is fail"
+        )
+        w.advance(held, lost: ["\(held)~x~0~1"], units: "q1,0,1", state: "paused")
+        w.at("10:06:40")
+        w.command("resume", held, state: "running", units: "q1,0,1")
+        w.advance(held, units: "a2,0,1,3", assigning: [("\(held)~x~0~2", "worker-3", probe(30_000))])
+        w.start("\(held)~x~0~2")
+        w.at("10:06:50")
+        w.finish("\(held)~x~0~2")
+        w.advance(held, consuming: [("\(held)~x~0~2", "succeeded")], final: "succeeded")
         w.lead()
         simpleRun(&w, "10:07:00", version: 2, seconds: 0)
     }

@@ -20,6 +20,7 @@ struct Mutation: Sendable, CustomStringConvertible {
     private static let safe = "safe@20261124T100425Z.m1"
     private static let nextSafe = "safe@20261124T100444Z.m2"
     private static let shared = "shared@20261124T100425Z.m1"
+    private static let held = "held@20261124T100610Z.m1"
     private static let tick = "tick@20261124T100"
 
     private static func milliseconds(_ text: String) -> JSON { .int(Golden.at(text) * 1_000_000) }
@@ -280,6 +281,30 @@ struct Mutation: Sendable, CustomStringConvertible {
                 }
                 return .create(path: path, data: Golden.outbox(data, records), isEphemeral: isEphemeral)
             }
+            golden.mirrorAttempts()
+        },
+        Mutation("I4", "records name no token") { golden in
+            try golden.rewrite("/outbox/", #""fencing_token""#, #""token""#)
+            golden.mirrorAttempts()
+        },
+        Mutation("I4", "a task that is to fail when it is lost runs again") {
+            try $0.rewrite("/held@1", #""on_lost":"hold""#, #""on_lost":"fail""#)
+        },
+        Mutation("I4", "a task that waits for a person runs again though the resume was refused") { golden in
+            try golden.change("the verdict") { operation, transaction in
+                guard case .set(let path, let data, let version) = operation,
+                    path.contains("/queue/command/"), transaction.time > Golden.at("10:06:30")
+                else { return operation }
+                let text = Golden.replaced(String(decoding: data, as: UTF8.self), "true", "false")
+                return .set(path: path, data: Array(text.utf8), version: version)
+            }
+        },
+        Mutation("I4", "a task that waits for a person runs again after another run was resumed") {
+            try $0.rewrite("/queue/command/", held, shared)
+        },
+        Mutation("I4", "a task that waits for a person runs again after a resume before its loss") { golden in
+            // The record of the loss is committed with the end of the second attempt.
+            try golden.moveRecord(of: "\(held)~x~0~1", from: "lost", to: "lost", at: "10:06:50")
             golden.mirrorAttempts()
         },
         Mutation("I4", "the result of an attempt that was taken over counts") { golden in
@@ -584,7 +609,7 @@ struct Mutation: Sendable, CustomStringConvertible {
             )
         },
         Mutation("I20", "an outbox entry is named after another commit") {
-            try $0.rename("/root/outbox/2-3", "/root/outbox/2-903")
+            try $0.rename("/root/outbox/2-2", "/root/outbox/2-902")
         },
         Mutation("I20", "a command has no time") { try $0.rewrite("/queue/command/", #""at":"#, #""on":"#) },
         Mutation("I20", "a run was stopped and nobody asked") { golden in

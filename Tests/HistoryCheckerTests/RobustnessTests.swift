@@ -149,6 +149,27 @@ struct RobustnessTests {
         #expect(try golden.red() == [])
     }
 
+    /// What was lost before its start had no effect: it may run again without a person, and also where it is to
+    /// fail.
+    @Test(arguments: [true, false]) func aLossBeforeTheStartIsNone(isToFail: Bool) throws {
+        var golden = Golden.history()
+        let run = "held@20261124T100610Z.m1"
+        let attempt = "\(run)~x~0~1"
+        try golden.rewrite("/queue/command/", run, "shared@20261124T100425Z.m1")
+        if isToFail { try golden.rewrite("/held@1", #""on_lost":"hold""#, #""on_lost":"fail""#) }
+        #expect(try golden.red() == ["I4"])
+        try golden.change("the start") { operation, _ in
+            switch operation {
+            case .set(let path, _, _) where path.hasSuffix(attempt): nil
+            case .create(let path, _, _) where path.contains("\(attempt).started"): nil
+            case .delete(let path) where path.contains("\(attempt).started"): nil
+            default: operation
+            }
+        }
+        golden.probes.removeAll { $0["run"]?.string == run && $0["attempt"]?.int == 1 }
+        #expect(try golden.red() == [])
+    }
+
     /// A contradiction is one, whatever else is missing.
     @Test func aViolationNeedsNoOtherRecording() throws {
         var golden = Golden.history()

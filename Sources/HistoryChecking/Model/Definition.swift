@@ -13,6 +13,8 @@ package struct Definition: Hashable, Sendable {
         package var maximumParallel: Int?
         /// Whether some partitions may fail without failing the task.
         package var toleratesFailures: Bool
+        /// What becomes of it when its worker is lost: `rerun` (default), `fail` or `hold`.
+        package var onLost: String
         /// How many extra attempts a failure is worth.
         package var maximumRetries: Int
         /// The command where it is a list without expressions.
@@ -76,6 +78,7 @@ package struct Definition: Hashable, Sendable {
             partitions: count,
             maximumParallel: partitions?["max_parallel"]?.int.map { Int($0) },
             toleratesFailures: partitions?["min_success"] != nil,
+            onLost: json["on_lost"]?.string ?? "rerun",
             maximumRetries: Int(json["retry"]?["max"]?.int ?? 0),
             plainCommand: command.flatMap { list in list.contains { $0.contains("$") } ? nil : list },
             graceMilliseconds: json["kill"]?["grace"]?.string.flatMap(Spans.milliseconds) ?? 10_000
