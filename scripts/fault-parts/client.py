@@ -100,7 +100,7 @@ class Client:
         name = definition["name"]
         answer = self.insist(within, "submit", {"job": name}, "POST", "/v1/jobs", definition)
         if answer.kind != OK and answer.status != 409:
-            raise Refused(f"{name} was refused: {answer}", answer.code)
+            raise Failed(f"{name} was refused: {answer}")
         return answer
 
     def start_run(self, job, key, within=30):
@@ -108,7 +108,7 @@ class Client:
         answer = self.insist(within, "run", {"job": job, "key": key}, "POST", "/v1/runs", {"job": job},
                              headers={"Idempotency-Key": key})
         if answer.kind != OK:
-            raise Refused(f"a run of {job} was refused: {answer}", answer.code)
+            raise Failed(f"a run of {job} was refused: {answer}")
         return answer.body["id"]
 
     def delete(self, job, within=30):
@@ -143,11 +143,3 @@ class Client:
             cursor = answer.body.get("next_cursor")
             if not cursor:
                 return runs
-
-
-class Refused(Failed):
-    """The product said no."""
-
-    def __init__(self, words, code):
-        super().__init__(words)
-        self.code = code

@@ -25,7 +25,6 @@ class Node(Program):
         self.is_meant_to_run = False
         self.clock = None
         self.disk = None
-        self.starts = 0
         self._command = command
         self._ready = os.path.join(directory, "ready")
 
@@ -35,7 +34,6 @@ class Node(Program):
 
     def start(self):
         write_file(self._ready, "")
-        self.starts += 1
         self.is_meant_to_run = True
         self.launch(
             self._command + ["--http", f"{self.space.address}:{PORT}", "--data", self.data],

@@ -65,8 +65,6 @@ class StopExclusive(Scene):
 
     def play(self):
         self.workload.prepare(timers=False)
-        if self.job == "only" and self.workload.exclusive_refused:
-            raise Failed("exclusive tasks are refused (E1205)")
         seen = Sightings(self.cluster.probes)
         first, node = self._on_other_than_leader(seen)
         self.node = node
@@ -142,11 +140,10 @@ class QuorumLossLong(Scene):
         self.workload = type(self.workload)(self.cluster, self.client, long_ms=int(1000 * (seconds + 25)))
         work = self.workload
         work.prepare()
-        runs = [work.run("long")] + ([] if work.exclusive_refused else [work.run("only")])
+        long, only = work.run("long"), work.run("only")
         seen = Sightings(self.cluster.probes)
         wait_until("long tasks", lambda: len(seen.started("long")) == 3, within=20)
-        if len(runs) > 1:
-            wait_until("the exclusive task", lambda: seen.started("only"), within=20)
+        wait_until("the exclusive task", lambda: seen.started("only"), within=20)
         wait_until("timers have fired", lambda: len(
             {record["run"].split("@")[0] for record in seen.refresh() if record["run"].startswith("tick")}) == 3, 20)
         servers = self.cluster.ensemble.servers
@@ -164,7 +161,7 @@ class QuorumLossLong(Scene):
             (self.client.run_view(after, node) or {}).get("state") == "succeeded" for node in self.cluster.nodes), 60)
         hold(4)
         self._look_at_timers(begun, ended)
-        self._look_at_tasks(runs, seen, lost)
+        self._look_at_tasks(long, only, seen, lost)
 
     def _look_at_timers(self, begun, ended):
         """What became of the due times within the loss, by policy."""
@@ -184,22 +181,21 @@ class QuorumLossLong(Scene):
             if wrong:
                 self.problems.append(f"{name}: {len(made)} of {len(due)} missed due times were made up")
 
-    def _look_at_tasks(self, runs, seen, lost):
+    def _look_at_tasks(self, long, only, seen, lost):
         """Shared tasks ran on; the exclusive one was killed in time, and runs again, from its beginning."""
         wait_until("the long tasks have ended", lambda: not seen.started("long"), within=90)
-        attempts = {attempt_of(record)[2:] for record in seen.records if record["run"] == runs[0]}
+        attempts = {attempt_of(record)[2:] for record in seen.records if record["run"] == long}
         if sorted(attempts) != [(0, 1), (1, 1), (2, 1)]:
             self.problems.append(f"a shared task was started again although nobody was replaced: {sorted(attempts)}")
-        for run in runs[1:]:
-            wait_until(f"{run} runs again", lambda: any(
-                record["run"] == run and int(record["attempt"]) == 2 for record in seen.refresh()), within=60)
-            last = max(int(record["monotonic_ns"]) for record in seen.records
-                       if record["run"] == run and int(record["attempt"]) == 1)
-            after = (last - lost) / 1e9
-            self.notes.append(f"the exclusive task was gone after {after:.2f} s")
-            if after > self.timeout:
-                self.problems.append(f"{run} was killed only after {after:.2f} s without contact")
-            self.workload.kill(run)
+        wait_until(f"{only} runs again", lambda: any(
+            record["run"] == only and int(record["attempt"]) == 2 for record in seen.refresh()), within=60)
+        last = max(int(record["monotonic_ns"]) for record in seen.records
+                   if record["run"] == only and int(record["attempt"]) == 1)
+        after = (last - lost) / 1e9
+        self.notes.append(f"the exclusive task was gone after {after:.2f} s")
+        if after > self.timeout:
+            self.problems.append(f"{only} was killed only after {after:.2f} s without contact")
+        self.workload.kill(only)
 
 
 class LeaderKills(Scene):

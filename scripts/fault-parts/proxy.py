@@ -1,9 +1,8 @@
 """A proxy between nodes and ZooKeeper servers that knows the protocol.
 
 Each node has a port for each server. A *rule* waits for the k-th request that it matches and then does one thing,
-exactly there: holds the request back, or its answer, until it is released; loses the answer and resets the
-connection; resets before the request is sent. That makes "between the commit and its answer" a place that a test can
-reach, not a matter of luck. A link can also be slowed down.
+exactly there: holds the request back, or its answer, until it is released; or loses the answer and resets the
+connection. That makes "between the commit and its answer" a place that a test can reach, not a matter of luck.
 """
 
 import asyncio
@@ -15,7 +14,7 @@ from basics import Failed
 from spaces import HUB
 from wire import LONGEST_FRAME, Request, frame, parse_connect_response
 
-BEFORE, AFTER, DROP, RESET = "before", "after", "drop", "reset"
+BEFORE, AFTER, DROP = "before", "after", "drop"
 
 
 class Rule:
@@ -70,10 +69,7 @@ class Link:
     """What is known of one node's connections."""
 
     def __init__(self):
-        self.session, self.password, self.timeout_ms = 0, b"", 0
-        self.connections = 0
-        self.requests = 0
-        self.delay = 0.0
+        self.session, self.password = 0, b""
 
 
 class Proxy:
@@ -163,10 +159,9 @@ class Proxy:
         except (OSError, asyncio.TimeoutError):
             writer.close()
             return
-        link.connections += 1
         faults = {}
         pumps = [
-            asyncio.ensure_future(self._requests(node, link, reader, server_writer, faults)),
+            asyncio.ensure_future(self._requests(node, reader, server_writer, faults)),
             asyncio.ensure_future(self._answers(link, server_reader, writer, faults)),
         ]
         try:
@@ -178,19 +173,14 @@ class Proxy:
             for side in (writer, server_writer):
                 _reset(side)
 
-    async def _requests(self, node, link, reader, server_writer, faults):
-        """What the node asks. Returns where the connection is to end."""
+    async def _requests(self, node, reader, server_writer, faults):
+        """What the node asks."""
         server_writer.write(frame(await _frame(reader)))
         while True:
             body = await _frame(reader)
-            if link.delay:
-                await asyncio.sleep(link.delay)
             request = Request(body)
-            link.requests += 1
             for rule in list(self._rules):
                 if rule.takes(node, request):
-                    if rule.action == RESET:
-                        return
                     if rule.action == BEFORE:
                         await _released(rule)
                     else:
@@ -202,9 +192,9 @@ class Proxy:
     async def _answers(self, link, server_reader, writer, faults):
         """What the server answers. Returns where an answer is to be lost."""
         body = await _frame(server_reader)
-        timeout, session, password = parse_connect_response(body)
+        session, password = parse_connect_response(body)
         if session:
-            link.session, link.password, link.timeout_ms = session, password, timeout
+            link.session, link.password = session, password
         writer.write(frame(body))
         while True:
             body = await _frame(server_reader)
@@ -213,8 +203,6 @@ class Proxy:
                 if rule.action == DROP:
                     return
                 await _released(rule)
-            if link.delay:
-                await asyncio.sleep(link.delay)
             writer.write(frame(body))
             await writer.drain()
 

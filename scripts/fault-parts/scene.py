@@ -139,8 +139,6 @@ class Scene:
             problems.append(f"exclusive: {failure}")
         if self.keeps_attempts:
             problems += self._losses(node)
-        if self.workload.exclusive_refused:
-            problems.append("exclusive tasks are refused (E1205): nothing about them was shown")
         return problems[:5]
 
     def _losses(self, node):
@@ -226,7 +224,6 @@ class Scene:
                 and not self.cluster.names(f"jobs/{node.worker}")
 
         wait_until(f"all that was on {node.worker} is taken over", is_over, within=self.timeout + 30)
-
 
     def look_at_takeover(self, struck, first, second):
         """Compares the time from a strike to the start of another attempt with what is promised."""

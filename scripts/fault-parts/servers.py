@@ -2,7 +2,6 @@
 
 import os
 import re
-import signal
 import socket
 
 from basics import Failed, wait_until, write_file
@@ -179,6 +178,3 @@ class Redis(Program):
     def memory(self):
         found = re.search(r"^used_memory:(\d+)", self.ask("INFO", "memory"), re.MULTILINE)
         return int(found[1]) if found else None
-
-    def hang(self):
-        self.signal(signal.SIGSTOP)

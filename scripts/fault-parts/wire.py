@@ -50,12 +50,11 @@ def connect_request(timeout_ms, session=0, password=b"\0" * 16):
 
 
 def parse_connect_response(body):
-    """Negotiated timeout in ms, session, password. A session that is over has the number 0."""
+    """Session and password. A session that is over has the number 0."""
     reader = Reader(body)
-    reader.number("i")
-    timeout = reader.number("i")
+    reader.number("q")  # the protocol's version, and the timeout
     session = reader.number("q")
-    return timeout, session, reader.buffer()
+    return session, reader.buffer()
 
 
 class Request:
@@ -215,7 +214,7 @@ def steal_session(addresses, session, password):
             with socket.create_connection((address, 2181), timeout=2) as connection:
                 connection.settimeout(3)
                 connection.sendall(connect_request(4000, session, password))
-                _, given, _ = parse_connect_response(receive(connection))
+                given, _ = parse_connect_response(receive(connection))
                 if given != session:
                     return False
                 connection.sendall(frame(struct.pack(">ii", 1, CLOSE)))

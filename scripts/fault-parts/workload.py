@@ -6,11 +6,10 @@ import threading
 import time
 
 from basics import Background, Failed, read_records
-from client import OK, Refused
+from client import OK
 
 FINAL = ("succeeded", "failed", "killed", "cancelled", "skipped")
 POLICIES = ("run_all", "run_once", "skip")
-EXCLUSIVE_REFUSED = "E1205"
 
 
 class Workload:
@@ -33,7 +32,6 @@ class Workload:
         self.accepted = {}
         self.submitted = []
         self.timers = []
-        self.exclusive_refused = False
 
     def probe(self, milliseconds, *more):
         return [self._cluster.probe, "--log", self._cluster.probes, "--for", str(milliseconds), *more]
@@ -62,12 +60,7 @@ class Workload:
         ]))
         self._client.submit(self._job("after-flow", [{"id": "then", "run": short}], after=["flow"]))
         self._client.submit(self._job("long", [{"id": "beat", "partitions": {"count": 3}, "run": long}]))
-        try:
-            self._client.submit(self._job("only", [{"id": "alone", "exclusive": True, "run": long}]))
-        except Refused as refusal:
-            if refusal.code != EXCLUSIVE_REFUSED:
-                raise
-            self.exclusive_refused = True
+        self._client.submit(self._job("only", [{"id": "alone", "exclusive": True, "run": long}]))
 
     def start(self, *streams):
         """Starts streams of requests: flow, long, submit, cancel. All where none is named."""
@@ -121,8 +114,7 @@ class Workload:
     def _long_stream(self):
         while True:
             self.run("long")
-            if not self.exclusive_refused:
-                self.run("only")
+            self.run("only")
             if not self._threads.pace(self._pauses["long"]):
                 return
 
