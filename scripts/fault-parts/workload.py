@@ -10,6 +10,8 @@ from client import OK
 
 FINAL = ("succeeded", "failed", "killed", "cancelled", "skipped")
 POLICIES = ("run_all", "run_once", "skip")
+# How the reason begins where a unit has lost its worker three times.
+LOST_THRICE = "E3003 "
 
 
 class Workload:
@@ -136,10 +138,24 @@ class Workload:
 
     # --- what was seen -----------------------------------------------------------------------------------------------
 
-    def check(self, runs, node, may_fail=False, emptied_at=None):
+    def excused(self, runs, may_lose_thrice=False):
+        """Accepted runs that failed as it is promised, by why."""
+        with self._lock:
+            accepted = list(self.accepted)
+        found = {}
+        for run in accepted:
+            view = runs.get(run, {})
+            if view.get("state") != "failed":
+                continue
+            if may_lose_thrice and (view.get("reason") or "").startswith(LOST_THRICE):
+                found.setdefault("lost their worker three times", []).append(run)
+        return found
+
+    def check(self, runs, node, may_fail=False, emptied_at=None, excused=()):
         """Every accepted run has ended well, every submitted job is there. Returns what is wrong.
 
-        `emptied_at` is when the mirror lost what was over by then; what was accepted later must be there.
+        `emptied_at` is when the mirror lost what was over by then; what was accepted later must be there. The runs in
+        `excused` have failed as they may.
         """
         problems = []
         with self._lock:
@@ -147,6 +163,8 @@ class Workload:
         for run, (since, is_cancelled) in accepted.items():
             state = runs.get(run, {}).get("state", "missing")
             if state == "missing" and emptied_at is not None and since < emptied_at:
+                continue
+            if run in excused:
                 continue
             if state != "succeeded" and not ((may_fail or is_cancelled) and state in FINAL):
                 problems.append(f"{run} is {state}: {runs.get(run, {}).get('reason')}")
