@@ -1,7 +1,6 @@
 """The scenarios that are no cell of the matrix: many kills, long losses, clocks, restarts, everything at once."""
 
 import calendar
-import re
 import time
 
 from basics import Failed, say, wait_until
@@ -9,7 +8,7 @@ from scene import Scene
 from servers import TICK_MS
 from spaces import hold
 from soak import Soak
-from workload import POLICIES, Sightings, attempt_of, overlaps
+from workload import POLICIES, Sightings, attempt_of, due_time, overlaps
 
 ALL_TASKS = 10_000
 
@@ -170,11 +169,7 @@ class QuorumLossLong(Scene):
         due = range(int(begun) // 3 * 3 + 6, int(ended) - 3, 3)
         for policy in POLICIES:
             name = f"tick-{policy.replace('_', '-')}"
-            states = {}
-            for run, view in runs.items():
-                found = re.match(rf"{name}@(\d{{8}}T\d{{6}})Z$", run)
-                if found:
-                    states[calendar.timegm(time.strptime(found[1], "%Y%m%dT%H%M%S"))] = view["state"]
+            states = {due_time(run): view["state"] for run, view in runs.items() if view["job"] == name}
             made = [moment for moment in due if states.get(moment, "skipped") != "skipped"]
             self.notes.append(f"{policy}: {len(made)} of {len(due)} missed made up")
             wrong = {"run_all": len(made) != len(due), "run_once": len(made) > 1, "skip": len(made) > 0}[policy]
@@ -334,7 +329,7 @@ class ClockEdge(Scene):
             raise Failed("the cluster took too long to start: the moment has passed")
         hold(self._moment + 12 - (time.time() + offset))
         runs = [record["run"] for record in Sightings(self.cluster.probes).refresh() if record["event"] == "start"]
-        late = [run for run in runs if run.startswith("tick-run-all@") and self._time_of(run) > self._moment]
+        late = [run for run in runs if run.startswith("tick-run-all@") and due_time(run) > self._moment]
         self.notes.append(f"{len(late)} due times after the moment")
         if len(late) < 3:
             self.problems.append(f"timers have not gone on: {len(late)} runs after the moment")
@@ -342,10 +337,6 @@ class ClockEdge(Scene):
             edge = [run for run in runs if run.startswith("edge@")]
             if edge != [self._extra[1]]:
                 self.problems.append(f"the job at the edge ran as {edge}, not as {self._extra[1]}")
-
-    @staticmethod
-    def _time_of(run):
-        return calendar.timegm(time.strptime(run.split("@")[1][:16], "%Y%m%dT%H%M%SZ"))
 
 
 def long_scenes():

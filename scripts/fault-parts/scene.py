@@ -13,7 +13,7 @@ from judge import INVARIANTS, dump_mirror, judge
 from phases import reach
 from servers import TICK_MS
 from spaces import hold
-from workload import Sightings, Workload, expect_none, overlaps
+from workload import Sightings, Workload, due_time, expect_none, overlaps
 
 QUIET_S = 90
 
@@ -279,6 +279,7 @@ class Cell(Scene):
                 reached.release()
         fault.last(self)
         fault.heal(self)
+        healed = time.monotonic(), time.time() + self.world.clock_offset
         self.cluster.mark(self._fault_name, "stop", self.node.name if self.node else "")
         if fault.moves_attempts and self.phase == "running":
             self._look_at_moves()
@@ -289,7 +290,9 @@ class Cell(Scene):
         run = self.workload.run("flow")
         wait_until("a flow after healing", lambda: self._is_over(run), within=40)
         if self.phase != "idle":
-            wait_until("a timer has fired", self._has_fired, within=30, every=0.2)
+            seen = Sightings(self.cluster.probes)
+            wait_until("a timer has fired that was due after healing", lambda: self._has_fired(seen, *healed),
+                       within=30, every=0.2)
         self.workload.cancel_running()
         hold(1)
         if role == LEADER and self.cluster.term - self.term_before < fault.terms:
@@ -318,15 +321,16 @@ class Cell(Scene):
         for first, second in slowest.values():
             self.look_at_takeover(self._struck, first, second)
 
-    def _has_fired(self):
-        for node in self.cluster.nodes:
-            try:
-                runs = self.client.all_runs(node).values()
-            except Failed:
-                continue  # it has no mirror yet
-            if any(run["job"] in self.workload.timers for run in runs):
-                return True
-        return False
+    def _has_fired(self, seen, moment, wall):
+        """Whether a timer's run has begun after a moment and was due after it, by the servers' wall clock.
+
+        What was due before shows nothing, nor does what a clock that was ahead fired too early. The probes tell, which
+        have the machine's own clocks; the mirror may be behind.
+        """
+        return any(
+            record["event"] == "start" and int(record["monotonic_ns"]) > moment * 1e9
+            and record["run"].split("@")[0] in self.workload.timers and due_time(record["run"]) > wall
+            for record in seen.refresh())
 
     def _is_over(self, run):
         for node in self.cluster.nodes:

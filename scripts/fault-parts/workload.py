@@ -1,5 +1,6 @@
 """What runs while faults happen: timers, flows, long tasks, exclusive tasks, new jobs."""
 
+import calendar
 import json
 import random
 import threading
@@ -232,6 +233,11 @@ class Sightings:
 
 def attempt_of(record):
     return record["run"], record["task"], int(record["partition"]), int(record["attempt"])
+
+
+def due_time(run):
+    """When a timer's run was due, in seconds of the servers' wall clock: its name says so."""
+    return calendar.timegm(time.strptime(run.split("@")[1][:16], "%Y%m%dT%H%M%SZ"))
 
 
 def overlaps(path, job):
