@@ -23,8 +23,9 @@ class TenThousand(Scene):
 
     def play(self):
         work = self.workload
-        task = {"id": "part", "partitions": {"count": self.width}, "run": work.probe(0)}
-        for name, keys in (("bulk", {}), ("only", {"exclusive": True})):
+        task = {"id": "part", "partitions": {"count": self.width}}
+        # What is exclusive lasts for a while: two copies without a length could hardly be seen together.
+        for name, keys in (("bulk", {"run": work.probe(0)}), ("only", {"exclusive": True, "run": work.probe(40)})):
             self.client.submit({"version": 1, "name": name, "overlap": "allow_all", "tasks": [dict(task, **keys)]})
         begun = time.monotonic()
         for number in range(self.runs):
