@@ -25,8 +25,8 @@ class Fault:
     releases_first = False
     #: Whether it is nothing to the attempts that run, but for exclusive ones.
     keeps_attempts = False
-    #: Whether the node's attempts run elsewhere within a bound.
-    moves_attempts = False
+    #: Whether the node's attempts run elsewhere within a bound; or those that are exclusive, where they do not go on.
+    moves_attempts = moves_exclusive = False
 
     def strike(self, scene):
         raise NotImplementedError
@@ -78,7 +78,7 @@ class LoseWorker(KillWorker):
 class CrashWorker(KillWorker):
     """The node's process alone, and it is back at once: its successor takes over what the runner holds."""
 
-    keeps_attempts, moves_attempts = True, False
+    keeps_attempts, moves_attempts, moves_exclusive = True, False, True
 
     def last(self, scene):
         pass

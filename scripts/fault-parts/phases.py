@@ -1,12 +1,15 @@
 """Where in a job's life a fault strikes: at a request that the proxy sees, or at something that can be seen outside."""
 
 import re
+import time
 
 from basics import Failed, wait_until
 from proxy import AFTER, BEFORE, Rule
 from workload import Sightings
 
 REACH_S = 25
+# How long a worker is looked for that has an exclusive task, before one without is taken.
+EXCLUSIVE_S = 8
 
 
 def is_submit(request):
@@ -78,7 +81,7 @@ def reach(phase, cluster, role, random):
     if phase in REQUESTS:
         return _reach_request(phase, cluster, role, random, random.choice((BEFORE, AFTER)), leader)
     if phase == "running":
-        node = running_worker(cluster)
+        node = running_worker(cluster, EXCLUSIVE_S if role == "worker" else 0)
         return Reached(cluster, None, leader if role == "leader" else node)
     if phase == "idle":
         return Reached(cluster, None, leader if role == "leader" else _other(cluster, random, leader))
@@ -125,16 +128,19 @@ def _reach_request(phase, cluster, role, random, action, leader):
     return Reached(cluster, rule, node)
 
 
-def running_worker(cluster):
-    """A node that does not lead and has long tasks running."""
+def running_worker(cluster, patience=0):
+    """A node that does not lead and has long tasks running; for some seconds only one with an exclusive one among them
+    will do."""
     sightings = Sightings(cluster.probes)
+    until = time.monotonic() + patience
 
     def found():
         leader = cluster.leader
-        for node in cluster.nodes:
-            if leader is not None and node is not leader and sightings.started("long", node.worker):
-                return node
-        return None
+        if leader is None:
+            return None
+        nodes = [node for node in cluster.nodes if node is not leader and sightings.started("long", node.worker)]
+        exclusive = [node for node in nodes if sightings.started("only", node.worker)]
+        return next(iter(exclusive or (nodes if time.monotonic() >= until else [])), None)
 
     return wait_until("long tasks running on a worker", found, within=REACH_S)
 

@@ -13,7 +13,7 @@ from judge import INVARIANTS, dump_mirror, judge
 from phases import reach
 from servers import TICK_MS
 from spaces import hold
-from workload import Sightings, Workload, due_time, expect_none, overlaps
+from workload import Sightings, Workload, attempt_of, due_time, expect_none, overlaps
 
 QUIET_S = 90
 
@@ -281,7 +281,7 @@ class Cell(Scene):
         fault.heal(self)
         healed = time.monotonic(), time.time() + self.world.clock_offset
         self.cluster.mark(self._fault_name, "stop", self.node.name if self.node else "")
-        if fault.moves_attempts and self.phase == "running":
+        if (fault.moves_attempts or fault.moves_exclusive) and self.phase == "running":
             self._look_at_moves()
         self.restart_all()
         if self.phase == "idle":
@@ -308,13 +308,28 @@ class Cell(Scene):
         self._fault.strike(self)
 
     def _look_at_moves(self):
-        """What ran on the struck node runs elsewhere, in time; the slowest of each job is told."""
+        """What ran on the struck node runs elsewhere, in time; the slowest of each job is told.
+
+        Where the fault moves no others, what is exclusive goes on to its end or runs again.
+        """
         seen = Sightings(self.cluster.probes)
         firsts = seen.running_at(self._struck, self.node.worker)
-        pairs = [(first, wait_until(f"{first['run']} runs elsewhere", lambda: seen.successor(first), within=30))
-                 for first in firsts]
-        if not pairs:
-            self.problems.append(f"nothing ran on {self.node.name}")
+        exclusive = [first for first in firsts if first["run"].split("@")[0] == "only"]
+        pairs = []
+        if self._fault.moves_attempts:
+            if not firsts:
+                self.problems.append(f"nothing ran on {self.node.name}")
+            for first in firsts:
+                pairs.append((first, wait_until(
+                    f"{first['run']} runs elsewhere", lambda: seen.successor(first), within=30)))
+            self.notes.append(f"{len(exclusive)} exclusive judged")
+        else:
+            for first in exclusive:
+                second = wait_until(f"{first['run']} goes on or runs again",
+                                    lambda: seen.good_end(first) or seen.successor(first), within=30)
+                if attempt_of(second) != attempt_of(first):
+                    pairs.append((first, second))
+            self.notes.append(f"{len(exclusive)} exclusive judged, {len(pairs)} of them lost")
         slowest = {}
         for first, second in sorted(pairs, key=lambda pair: int(pair[1]["monotonic_ns"])):
             slowest[first["run"].split("@")[0]] = (first, second)

@@ -230,6 +230,11 @@ class Sightings:
         return next((record for record in self.refresh() if record["event"] == "start"
                      and attempt_of(record)[:3] == unit and int(record["attempt"]) > number), None)
 
+    def good_end(self, first):
+        """The last record of an attempt that ended by itself; None where there is none."""
+        return next((record for record in self.refresh() if record["event"] == "end" and record["exit"] == 0
+                     and attempt_of(record) == attempt_of(first)), None)
+
 
 def attempt_of(record):
     return record["run"], record["task"], int(record["partition"]), int(record["attempt"])
