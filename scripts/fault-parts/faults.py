@@ -23,6 +23,8 @@ class Fault:
     terms = 0
     #: Whether the phase's request goes on before the fault strikes: it waits for what the request holds up.
     releases_first = False
+    #: Whether attempts may be lost with their worker.
+    loses_workers = True
     #: Whether it is nothing to the attempts that run, but for exclusive ones.
     keeps_attempts = False
     #: Whether the node's attempts run elsewhere within a bound; or those that are exclusive, where they do not go on.
@@ -322,6 +324,7 @@ class Clock(Fault):
     """One node's wall clock jumps and jumps back after two timeouts."""
 
     cluster = {"clocks": True}
+    loses_workers = False
 
     def __init__(self, seconds):
         self._seconds = seconds
@@ -376,7 +379,7 @@ class ZooKeeperDiskFull(Fault):
 class RedisFault(Fault):
     """Two timeouts with a mirror that does not take writes."""
 
-    role = NOBODY
+    role, loses_workers = NOBODY, False
 
     def last(self, scene):
         hold(2 * scene.timeout)

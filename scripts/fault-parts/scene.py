@@ -13,7 +13,7 @@ from judge import INVARIANTS, dump_mirror, judge
 from phases import reach
 from servers import TICK_MS
 from spaces import hold
-from workload import Sightings, Workload, attempt_of, due_time, expect_none, overlaps
+from workload import Sightings, Workload, attempt_of, due_time, expect_none, overlaps, repeated
 
 QUIET_S = 90
 
@@ -30,6 +30,8 @@ class Scene:
     cluster_options = {}
     workload_options = {}
     may_fail = False
+    #: Whether attempts are lost with their workers, so that what must not run again fails.
+    loses_workers = False
     #: Whether so many workers are lost that one unit may lose three, and fail as poison.
     may_lose_thrice = False
     #: How long what happened before the end may still be under way for the checker. In the end nothing is left to do
@@ -126,7 +128,7 @@ class Scene:
     def _outcome(self, node):
         def look():
             runs = self.client.all_runs(node)
-            excused = self.workload.excused(runs, self.may_lose_thrice)
+            excused = self.workload.excused(runs, self.may_lose_thrice, self.loses_workers)
             named = [run for found in excused.values() for run in found]
             return runs, excused, self.workload.check(runs, node, self.may_fail, self.emptied_at, named)
 
@@ -145,6 +147,8 @@ class Scene:
             expect_none(overlaps(self.cluster.probes, "only"))
         except Failed as failure:
             problems.append(f"exclusive: {failure}")
+        for unit, numbers in repeated(self.cluster.probes, "once").items():
+            problems.append(f"{unit} must not run again and did: attempts {numbers}")
         if self.keeps_attempts:
             problems += self._losses(node)
         return problems[:5]
@@ -256,6 +260,7 @@ class Cell(Scene):
         self._fault = FAULTS[fault]()
         # Where one machine is lost beforehand, its attempts are.
         self.keeps_attempts = self._fault.keeps_attempts and phase != "reclaim"
+        self.loses_workers = self._fault.loses_workers and not self.keeps_attempts
         self._struck = None
         # Where one machine is lost beforehand, half of the others must be left: else nothing is taken over.
         self.cluster_options = dict(self._fault.cluster, count=4 if phase == "reclaim" else 3)

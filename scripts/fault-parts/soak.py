@@ -42,7 +42,7 @@ class Soak(Scene):
     measure = ("hours", 1)
     cluster_options = {"count": 4, "clocks": True, "disks": True}
     workload_options = {"flow_pause": 1.5, "long_pause": 8.0}
-    may_fail = True
+    may_fail = loses_workers = True
     # The last fault is healed seconds before the end.
     settle_ms = 10_000
     unjudged = ()

@@ -13,13 +13,16 @@ FINAL = ("succeeded", "failed", "killed", "cancelled", "skipped")
 POLICIES = ("run_all", "run_once", "skip")
 # How the reason begins where a unit has lost its worker three times.
 LOST_THRICE = "E3003 "
+# What the reason says where a task was lost that must not run twice.
+LOST_ONCE = "on_lost is fail"
 
 
 class Workload:
     """A mixture that passes through every phase all the time.
 
     Timers of every misfire policy fire every three seconds; a flow fans out and in, and another job runs after it;
-    long tasks are there to be running when something happens; new jobs are submitted.
+    long tasks are there to be running when something happens, among them exclusive ones, and ones that must not run
+    again where they are lost; new jobs are submitted.
     """
 
     def __init__(self, cluster, client, long_ms=4000, flow_ms=100, flow_pause=0.8, submit_pause=0.5, long_pause=3.0,
@@ -64,6 +67,9 @@ class Workload:
         self._client.submit(self._job("after-flow", [{"id": "then", "run": short}], after=["flow"]))
         self._client.submit(self._job("long", [{"id": "beat", "partitions": {"count": 3}, "run": long}]))
         self._client.submit(self._job("only", [{"id": "alone", "exclusive": True, "run": long}]))
+        # Nobody looks at when it ran, so it need not write as often.
+        seldom = self.probe(self._long_ms, "--beat", "1000")
+        self._client.submit(self._job("once", [{"id": "single", "on_lost": "fail", "run": seldom}]))
 
     def start(self, *streams):
         """Starts streams of requests: flow, long, submit, cancel. All where none is named."""
@@ -118,6 +124,7 @@ class Workload:
         while True:
             self.run("long")
             self.run("only")
+            self.run("once")
             if not self._threads.pace(self._pauses["long"]):
                 return
 
@@ -139,17 +146,20 @@ class Workload:
 
     # --- what was seen -----------------------------------------------------------------------------------------------
 
-    def excused(self, runs, may_lose_thrice=False):
+    def excused(self, runs, may_lose_thrice=False, loses_workers=False):
         """Accepted runs that failed as it is promised, by why."""
         with self._lock:
             accepted = list(self.accepted)
         found = {}
         for run in accepted:
             view = runs.get(run, {})
+            reason = view.get("reason") or ""
             if view.get("state") != "failed":
                 continue
-            if may_lose_thrice and (view.get("reason") or "").startswith(LOST_THRICE):
+            if may_lose_thrice and reason.startswith(LOST_THRICE):
                 found.setdefault("lost their worker three times", []).append(run)
+            elif loses_workers and run.split("@")[0] == "once" and LOST_ONCE in reason:
+                found.setdefault("failed with their worker", []).append(run)
         return found
 
     def check(self, runs, node, may_fail=False, emptied_at=None, excused=()):
@@ -267,6 +277,19 @@ def overlaps(path, job):
             if other_end > end:
                 one, end = other, other_end
     return found
+
+
+def repeated(path, job):
+    """Tasks and partitions of a job's runs of which more than one attempt has run, with the attempts' numbers.
+
+    An attempt without a line has not begun, and another one may follow it.
+    """
+    attempts = {}
+    for record in read_records(path):
+        if record["run"].split("@")[0] == job:
+            *unit, number = attempt_of(record)
+            attempts.setdefault(tuple(unit), set()).add(number)
+    return {unit: sorted(numbers) for unit, numbers in attempts.items() if len(numbers) > 1}
 
 
 def expect_none(pairs):
