@@ -21,7 +21,9 @@ import ZnodeStore
     }
 
     /// The plain success is in its name alone; all others are read.
-    @Test(arguments: AttemptOutcome.allCases) func endSaysWhatItWasAssignedAs(_ outcome: AttemptOutcome) throws {
+    @Test(arguments: AttemptOutcome.allCases) func endSaysWhatItWasAssignedAs(
+        _ outcome: AttemptOutcome
+    ) throws {
         let end = AttemptEnd(
             outcome: outcome,
             startedAt: WallTime(milliseconds: 1_800_000_000_100),
@@ -31,7 +33,9 @@ import ZnodeStore
         #expect(report.attempt == (try attempt()) && report.event == .ended(outcome))
         #expect(report.startedAt == end.startedAt && report.endedAt == end.endedAt)
         #expect(report.stamp == stamp && isRead == (outcome != .succeeded))
-        let late = try read(ReportCoding.late(attempt(), end, stamp, isCertain: true, worker: WorkerID(number: 7)))
+        let late = try read(
+            ReportCoding.late(attempt(), end, stamp, isCertain: true, worker: WorkerID(number: 7))
+        )
         #expect(late.report.event == .late(outcome, isCertain: true) && late.report.stamp == stamp)
     }
 

@@ -54,6 +54,8 @@ struct GoldenWriter {
     private var term: Int64 = 0
     private var commit: Int64 = 0
     private var termVersion: Int32 = 0
+    /// Of the znodes that there are.
+    private var versions: [String: Int32] = [:]
     private var leader = (session: Int64(0), worker: "")
     private var sessions: [String: Int64] = [:]
     /// Attempt to worker and pid.
@@ -78,11 +80,27 @@ struct GoldenWriter {
                 time: now,
                 session: session,
                 cxid: isOwn ? cxid : 0,
-                operations: operations,
+                operations: operations.map { numbered($0) },
                 source: "log:\(zxid)"
             )
         )
         return zxid
+    }
+
+    /// Each set of a znode follows on the one before it.
+    private mutating func numbered(_ operation: LogOperation) -> LogOperation {
+        switch operation {
+        case .create(let path, _, _):
+            versions[path] = 0
+        case .delete(let path):
+            versions[path] = nil
+        case .set(let path, let data, _):
+            guard let version = versions[path] else { return operation }
+            versions[path] = version + 1
+            return .set(path: path, data: data, version: version + 1)
+        default: break
+        }
+        return operation
     }
 
     @discardableResult

@@ -16,7 +16,12 @@ import ZnodeStore
         func isIdentity(_ name: String) -> Bool { name == "host" }
         func run() async throws {}
         func claim() async throws -> [HeldAttempt] { [] }
-        func prepare(_ attempt: AttemptID, _ assignment: Assignment, _ stamp: AssignmentStamp, worker: WorkerID) {}
+        func prepare(
+            _ attempt: AttemptID,
+            _ assignment: Assignment,
+            _ stamp: AssignmentStamp,
+            worker: WorkerID
+        ) {}
         func release(_ attempt: AttemptID) {}
         func discard(_ attempt: AttemptID) {}
         func stop(_ attempt: AttemptID, _ mode: KillMode) {
