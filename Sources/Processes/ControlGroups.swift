@@ -98,6 +98,11 @@ struct ControlGroup: Sendable {
         return subgroups(of: path).reduce(own) { $0 + members("\(path)/\($1)") }
     }
 
+    /// Whether anything lives in a group or in those made in it; not where there is no such group.
+    static func isPopulated(_ path: String) -> Bool {
+        String(decoding: readSmallFile("\(path)/cgroup.events") ?? [], as: UTF8.self).contains("populated 1")
+    }
+
     /// Removes an empty group, with the empty groups that its processes made in it.
     static func remove(_ path: String) {
         guard rmdir(path) != 0, errno == EBUSY || errno == ENOTEMPTY else { return }

@@ -55,6 +55,9 @@ final class LiveProcess {
         self.stderr = prepared.stderr.readEnd
     }
 
+    /// Whether something lives in its control group, if it has one.
+    var isGroupPopulated: Bool { controlGroup.map { ControlGroup.isPopulated($0) } ?? false }
+
     var boundary: Boundary {
         Boundary(
             session: pid,

@@ -6,6 +6,12 @@ extension ProcessLoop {
     private static let lingeringAfterNanoseconds: Int64 = 30_000_000_000
     private static let orphanLookNanoseconds: Int64 = 1_000_000_000
     private static let strayZombieNanoseconds: Int64 = 10_000_000_000
+    private static let mostStrayZombies = 1_000
+    /// How long orphans that come and go faster than they can be listed hold up the end of what ended. They may be
+    /// another's.
+    private static let doubtNanoseconds: Int64 = 5_000_000_000
+    /// The most lists of orphans that one look takes.
+    private static let mostChases = 256
 
     /// Takes note of the end of a main process, without reaping it, and kills what is left of its group.
     func mainProcessMayHaveEnded(_ process: LiveProcess) {
@@ -22,6 +28,7 @@ extension ProcessLoop {
         unwatch(process.pidDescriptor)
         // The zombie keeps the group's number, so this reaches no stranger.
         if result > 0 { Glibc.kill(-process.pid, SIGKILL) }
+        if let group = process.controlGroup { ControlGroup.kill(group) }
         unlooked.insert(process.slot)
     }
 
@@ -44,6 +51,10 @@ extension ProcessLoop {
         }
     }
 
+    private func isCondemned(_ process: ProcessStatus) -> Bool {
+        condemned[process.pid] == process.startTicks
+    }
+
     /// Reports the ended processes whose boundary is empty; kills in the others, and in those of killed
     /// processes, and looks again soon.
     ///
@@ -54,13 +65,17 @@ extension ProcessLoop {
         guard !unlooked.isEmpty else { return }
         let settling = unlooked.compactMap { live[$0] }
         unlooked.removeAll()
-        let adopted = adoptedOrphans()
+        let orphans = adoptedOrphans()
         var needsLook = false
         for process in settling {
-            // An orphan older than the process cannot descend from it.
             let mayHaveLeftovers =
-                adopted?.contains { $0.startTicks >= process.startTicks && !$0.isDead } ?? true
-            if process.end != nil, !mayHaveLeftovers {
+                switch orphans {
+                case .untold, .changing: true
+                // An orphan older than the process cannot descend from it.
+                case .these(let adopted):
+                    adopted.contains { $0.startTicks >= process.startTicks && !$0.isDead }
+                }
+            if process.end != nil, !mayHaveLeftovers, !process.isGroupPopulated {
                 finish(process)
             } else {
                 unsettled.insert(process.slot)
@@ -74,14 +89,16 @@ extension ProcessLoop {
     private func lookIntoBoundaries() {
         let begin = bootNanoseconds()
         let looked = unsettled.compactMap { live[$0] }
-        let found = search.find(looked.map(\.boundary), in: ProcessTable.all(), mains: mains)
+        let boundaries = looked.map(\.boundary)
+        let table = ProcessTable.all()
+        var found = search.find(boundaries, in: table, mains: mains)
         condemn(found)
-        // Some have died since they were listed; they are reaped while their session is known.
-        _ = adoptedOrphans()
+        let mayBeMore = chase(boundaries, table, &found)
         let now = bootNanoseconds()
         var fewestLooks = Int.max
         for (process, found) in zip(looked, found) {
-            if found.members.isEmpty, !found.isUncertain {
+            let isInDoubt = mayBeMore && now - process.endedAtNanoseconds < Self.doubtNanoseconds
+            if found.members.isEmpty, !found.isUncertain, !isInDoubt, !process.isGroupPopulated {
                 unsettled.remove(process.slot)
                 // Else its main process has yet to die; that event brings it back.
                 if process.end != nil { finish(process) }
@@ -94,6 +111,41 @@ extension ProcessLoop {
         }
         // Long lists of processes must not keep the thread from its other work.
         nextLookNanoseconds = now + max(1_000_000 << Int64(min(fewestLooks, 7)), now - begin)
+    }
+
+    /// Kills what was born of boundaries since the list of all processes was made, and reaps what has died since, while its
+    /// session is known. What forks on, each time in a new session, is an orphan of ours as soon as its parent has
+    /// ended, so the list of those shows it where a walk over `/proc` is too slow.
+    ///
+    /// Returns whether there may be more: orphans came and went faster than they could be listed.
+    private func chase(
+        _ boundaries: [Boundary],
+        _ table: [ProcessStatus],
+        _ found: inout [BoundarySearch.Found]
+    ) -> Bool {
+        var seen: [pid_t: UInt64] = [:]
+        for process in table { seen[process.pid] = process.startTicks }
+        for _ in 0..<Self.mostChases {
+            switch adoptedOrphans() {
+            case .untold: return false
+            case .changing: continue
+            case .these(let adopted):
+                let new = adopted.filter {
+                    !$0.isDead && seen.updateValue($0.startTicks, forKey: $0.pid) != $0.startTicks
+                }
+                // What was killed and is not dead yet may have children that are nobody's orphans yet.
+                guard !new.isEmpty || adopted.contains(where: { !$0.isDead && isCondemned($0) }) else {
+                    return false
+                }
+                let more = chaseSearch.find(boundaries, in: new, mains: mains)
+                condemn(more)
+                for index in found.indices {
+                    found[index].members += more[index].members
+                    if more[index].isUncertain { found[index].isUncertain = true }
+                }
+            }
+        }
+        return true
     }
 
     private func reportLingering(_ process: LiveProcess, _ members: [ProcessStatus], _ now: Int64) {
@@ -150,20 +202,28 @@ extension ProcessLoop {
 
 /// Orphans: descendants of ended processes, which are our children now and must be reaped by us.
 extension ProcessLoop {
-    /// The adopted orphans, after the dead of our sessions have been reaped; `nil` when that cannot be told.
+    private enum Orphans {
+        /// This kernel does not say.
+        case untold
+        /// In every list somebody had died since the one before.
+        case changing
+        case these([ProcessStatus])
+    }
+
+    /// The adopted orphans, after the dead of our sessions have been reaped.
     ///
     /// An orphan that dies after the list was read hands its own children to us unseen, so the list is read
-    /// anew until nobody in it has died since the last reading.
-    private func adoptedOrphans() -> [ProcessStatus]? {
+    /// anew until nobody in it has died since the last reading. Strays that are known to be dead are not looked at again.
+    private func adoptedOrphans() -> Orphans {
         for _ in 0..<16 {
-            guard let pids = orphans.pids()?.filter({ !mains.contains($0) }) else { return nil }
+            guard let pids = orphans.pids()?.filter({ !mains.contains($0) && strayZombies[$0] == nil }) else {
+                return .untold
+            }
             let adopted = pids.compactMap { ProcessTable.status(of: $0) }
-            let hasFreshDead =
-                adopted.count < pids.count || adopted.contains { $0.isDead && strayZombies[$0.pid] == nil }
             reap(adopted)
-            if !hasFreshDead { return adopted }
+            if adopted.count == pids.count, !adopted.contains(where: \.isDead) { return .these(adopted) }
         }
-        return nil
+        return .changing
     }
 
     /// Looks once a second, while there is reason to, for orphans that have ended.
@@ -172,35 +232,37 @@ extension ProcessLoop {
         guard now >= nextOrphanLook else { return }
         nextOrphanLook = now + Self.orphanLookNanoseconds
         guard let pids = orphans.pids() else { return }
-        reap(pids.filter { !mains.contains($0) }.compactMap { ProcessTable.status(of: $0) })
+        let adopted = pids.filter { !mains.contains($0) }.compactMap { ProcessTable.status(of: $0) }
+        let dead = Set(adopted.lazy.filter(\.isDead).map(\.pid))
+        strayZombies = strayZombies.filter { dead.contains($0.key) }
+        reap(adopted.filter { strayZombies[$0.pid] == nil })
+        reapStrays { now - $0.sinceNanoseconds >= Self.strayZombieNanoseconds }
         condemned = condemned.filter { ProcessTable.status(of: $0.key)?.startTicks == $0.value }
     }
 
     /// Reaps the zombies of our sessions, and those we killed, at once, and others when nobody has for 10
-    /// seconds: they may be children that another part of this process started and is about to wait for.
+    /// seconds: they may be children that another part of this process started and is about to wait for. Where there
+    /// are many of other sessions, something forks on and leaves them, and nobody is about to wait.
     private func reap(_ adopted: [ProcessStatus]) {
-        let zombies = adopted.filter(\.isDead)
-        if zombies.isEmpty {
-            if !strayZombies.isEmpty { strayZombies.removeAll() }
-            return
-        }
-        let now = bootNanoseconds()
-        var strays: [pid_t: Int64] = [:]
-        for zombie in zombies {
-            if mains.contains(zombie.session) || condemned[zombie.pid] == zombie.startTicks
+        for zombie in adopted where zombie.isDead {
+            if mains.contains(zombie.session) || isCondemned(zombie)
                 || controlGroups?.contain(zombie.pid) == true
             {
                 _ = skyfire_process_reap(zombie.pid)
                 condemned.removeValue(forKey: zombie.pid)
-                continue
-            }
-            let since = strayZombies[zombie.pid] ?? now
-            if now - since >= Self.strayZombieNanoseconds {
-                _ = skyfire_process_reap(zombie.pid)
             } else {
-                strays[zombie.pid] = since
+                strayZombies[zombie.pid] = (zombie.session, bootNanoseconds())
             }
         }
-        strayZombies = strays
+        guard strayZombies.count > Self.mostStrayZombies else { return }
+        let own = getsid(0)
+        reapStrays { $0.session != own }
+    }
+
+    private func reapStrays(where isDue: ((session: pid_t, sinceNanoseconds: Int64)) -> Bool) {
+        for (pid, stray) in strayZombies where isDue(stray) {
+            _ = skyfire_process_reap(pid)
+            strayZombies[pid] = nil
+        }
     }
 }

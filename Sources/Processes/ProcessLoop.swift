@@ -55,9 +55,11 @@ final class ProcessLoop: @unchecked Sendable {
     /// When the boundaries of these are looked at again.
     var nextLookNanoseconds: Int64 = 0
     var search: BoundarySearch
+    /// For what is found after a walk over `/proc`; it has no memory of the walk before.
+    var chaseSearch: BoundarySearch
     let orphans: AdoptedOrphans
     /// When adopted zombies that belong to no attempt were first seen, by pid.
-    var strayZombies: [pid_t: Int64] = [:]
+    var strayZombies: [pid_t: (session: pid_t, sinceNanoseconds: Int64)] = [:]
     /// Start times of processes of a boundary we have killed, by pid; as orphans they are ours to reap.
     var condemned: [pid_t: UInt64] = [:]
     var nextOrphanLook: Int64 = 0
@@ -82,6 +84,7 @@ final class ProcessLoop: @unchecked Sendable {
         wakeDescriptor = eventfd(0, Int32(EFD_CLOEXEC) | Int32(EFD_NONBLOCK))
         orphans = AdoptedOrphans()
         search = BoundarySearch(subreaper: orphans.subreaper)
+        chaseSearch = BoundarySearch(subreaper: orphans.subreaper)
         controlGroups = usesControlGroups ? ControlGroups() : nil
         guard pollDescriptor >= 0, wakeDescriptor >= 0, watch(wakeDescriptor, .wake, slot: 0) else {
             throw ProcessError(errno: errno, "making the supervisor's descriptors")

@@ -137,6 +137,42 @@ extension ProcessesTests {
             #expect(pids.count == 1 && !pids.contains(where: isAlive))
         }
 
+        /// Each is gone before it is listed, and its child is in a session of its own.
+        @Test(arguments: [true, false]) func whatForksOnEndsToo(usesControlGroups: Bool) async throws {
+            let shop = try Workshop(usesControlGroups: usesControlGroups)
+            let (program, begun) = ("\(shop.scratch.path)/hop.py", "\(shop.scratch.path)/begun")
+            let text = """
+                import os, time
+                for hop in range(20_000):
+                    if os.fork():
+                        os._exit(0)
+                    os.setsid()
+                    if hop == 3:
+                        open("\(begun)", "w").close()
+                    time.sleep(0.001)  # until somebody kills it, or its hops are used up
+                """
+            #expect(FileManager.default.createFile(atPath: program, contents: Data(text.utf8)))
+            // A name by which the dead are known.
+            var request = shop.request(
+                "cd \(shop.scratch.path) && ln -s \"$(command -v python3)\" forks-on && ./forks-on \(program) "
+                    + ">/dev/null 2>&1 & while ! test -e \(begun); do sleep 0.01; done; echo $BOUNDARY"
+            )
+            request.boundaryVariable = "BOUNDARY"
+            _ = try await shop.run(request)
+            let mark = try shop.text().trimmingCharacters(in: .whitespacesAndNewlines)
+            #expect(!mark.isEmpty)
+            let left = ProcessTable.all().filter { process in
+                let environment = ProcessTable.environment(of: process.pid) ?? []
+                return String(decoding: environment, as: UTF8.self).contains("BOUNDARY=\(mark)\0")
+            }
+            #expect(left.isEmpty)
+            // Those that nobody has seen alive are reaped as strays in a while; other tests count the children now.
+            for process in ProcessTable.all() where process.isDead && process.parent == getpid() {
+                let name = try? String(contentsOfFile: "/proc/\(process.pid)/comm", encoding: .utf8)
+                if name == "forks-on\n" { waitpid(process.pid, nil, WNOHANG) }
+            }
+        }
+
         @Test func escapedDaemonsDoNotDelayTheEnd() async throws {
             let shop = try Workshop(usesControlGroups: false)
             // In a session of its own and without a mark; it holds both pipes.
