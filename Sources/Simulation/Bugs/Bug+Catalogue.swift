@@ -81,6 +81,14 @@ extension Bug {
             else { return nil }
             return []
         },
+        changing("unversioned-withdrawal", "what is taken back unstarted is not checked to be that") {
+            operations,
+            index in
+            guard case .delete(let path, _?) = operations[index], case .assignment = StorePath(path),
+                isTerm(operations[0].path)
+            else { return nil }
+            return [.delete(path)]
+        },
         changing("outbox-skipped", "final records are not kept until the mirror has them") {
             operations,
             index in

@@ -77,6 +77,11 @@ final class Judge: @unchecked Sendable {
     private var stopped: Set<RunID> = []
     private(set) var paused: Set<RunID> = []
     private var causes: [RunID: String] = [:]
+    /// How often each unit has lost its worker after a start, and the transaction that was its last loss.
+    private var losses: [Unit: (count: Int, last: Int)] = [:]
+    /// Requests to resume a run that have no verdict yet, by name, and the transaction that last resumed each run.
+    private var resumes: [String: RunID] = [:]
+    private var resumed: [RunID: Int] = [:]
     private(set) var finals: [RunID: (state: RunState, version: MirrorVersion)] = [:]
     /// The last record of each attempt's end.
     private(set) var finalAttempts: [AttemptID: (view: AttemptView, version: MirrorVersion)] = [:]
@@ -126,6 +131,9 @@ final class Judge: @unchecked Sendable {
         var filled: Set<WorkerID> = []
         let marksBefore = marks
         for (kind, path, znode) in changes {
+            if case .command(let name) = path { commandChanged(name, kind, data[znode], znode, transaction) }
+        }
+        for (kind, path, znode) in changes {
             switch path {
             case .worker(let id): workerChanged(id, kind, data[znode], transaction)
             case .name(let name):
@@ -147,7 +155,9 @@ final class Judge: @unchecked Sendable {
             case .term, .master, .pinned, .outcome, .command, .partOfRun, .kill, .other: break
             }
         }
-        for report in ended { finished(report, isTaken: taken.contains(report.attempt)) }
+        for report in ended {
+            finished(report, isTaken: taken.contains(report.attempt), transaction.index)
+        }
         for job in touched.sorted() { judgeName(job) }
         for worker in filled.sorted() { judgeSlots(worker) }
         for (name, mark) in marks where marksBefore[name] != mark {
@@ -384,6 +394,7 @@ final class Judge: @unchecked Sendable {
         switch kind {
         case .created:
             judgePlacement(attempt, worker)
+            judgeLosses(attempt)
             placed[attempt] = Placed(
                 worker: worker,
                 index: transaction.index,
@@ -403,6 +414,7 @@ final class Judge: @unchecked Sendable {
             placed[attempt]?.end = "taken"
             // What has not started may be taken back, as when its run is stopped.
             guard let known = placed[attempt], known.isStarted else { return }
+            lost(attempt, transaction.index)
             if registrations[worker] != nil {
                 violate(.takeover, "\(attempt.znodeName) is taken from \(worker), which is there")
             } else if known.isExclusive, let gone = goneAt[worker], loop.now - gone < killMargin {
@@ -466,7 +478,44 @@ final class Judge: @unchecked Sendable {
         }
     }
 
-    private func finished(_ report: ReportName, isTaken: Bool) {
+    private func commandChanged(
+        _ name: String,
+        _ kind: ZnodeChange.Kind,
+        _ data: [UInt8]?,
+        _ znode: ZnodePath,
+        _ transaction: CommittedTransaction
+    ) {
+        guard kind != .deleted, let record = decode(CommandRecord.self, data, znode) else { return }
+        if case .resume(let run)? = record.request?.kind { resumes[name] = run }
+        guard let verdict = record.verdict, let run = resumes.removeValue(forKey: name) else { return }
+        if verdict.isAccepted { resumed[run] = transaction.index }
+    }
+
+    /// An attempt that had started has lost its worker.
+    private func lost(_ attempt: AttemptID, _ index: Int) {
+        let unit = Unit(run: attempt.run, task: attempt.task, partition: attempt.partition)
+        losses[unit] = ((losses[unit]?.count ?? 0) + 1, index)
+    }
+
+    /// An attempt is placed: what became of those before it allows that.
+    private func judgeLosses(_ attempt: AttemptID) {
+        let unit = Unit(run: attempt.run, task: attempt.task, partition: attempt.partition)
+        guard let loss = losses[unit],
+            let task = admitted[attempt.run]?.tasks.first(where: { $0.id == attempt.task })
+        else { return }
+        let name = attempt.znodeName
+        if loss.count >= 3 { violate(.loss, "\(name) is placed after \(loss.count) losses") }
+        switch task.onLost ?? .rerun {
+        case .rerun: break
+        case .fail: violate(.loss, "\(name) is placed after a loss, and on_lost is fail")
+        case .hold:
+            if resumed[attempt.run].map({ $0 > loss.last }) != true {
+                violate(.loss, "\(name) is placed after a loss, on_lost is hold, and its run was not resumed")
+            }
+        }
+    }
+
+    private func finished(_ report: ReportName, isTaken: Bool, _ index: Int) {
         let attempt = report.attempt
         guard isTaken else {
             violate(.fencing, "\(attempt.znodeName) reports \(report.outcome) and keeps its assignment")
@@ -476,6 +525,9 @@ final class Judge: @unchecked Sendable {
             violate(.fencing, "\(attempt.znodeName) ends \(report.outcome) after it ended \(end)")
         }
         placed[attempt]?.end = report.outcome
+        if report.outcome == AttemptOutcome.lost.rawValue, placed[attempt]?.isStarted == true {
+            lost(attempt, index)
+        }
         if report.outcome == AttemptOutcome.succeeded.rawValue {
             succeeded.insert(Unit(run: attempt.run, task: attempt.task, partition: attempt.partition))
         }

@@ -31,6 +31,9 @@ package enum Invariant: String, Hashable, Sendable, CaseIterable {
     /// An attempt is finished once, in the transaction that takes its assignment away; a unit that has succeeded is never
     /// placed again, and has one live attempt at a time.
     case fencing
+    /// What has started and lost its worker is placed again as its `on_lost` says: never where that is `fail`, after
+    /// somebody has resumed its run where it is `hold`, and not after three losses.
+    case loss
     /// A task is placed only when all that it needs has succeeded.
     case order
     /// Each attempt is placed at most once, and its process starts at most once.
