@@ -13,6 +13,8 @@ struct APIEnvironment: Sendable {
     let streams: OpenStreams
     let gate: ConnectionGate
     let limits: HTTPLimits
+    /// What was answered with problems; every copy has the same.
+    let problems = ProblemCounts()
     let startedAt: WallTime
     let now: @Sendable () -> WallTime
 }

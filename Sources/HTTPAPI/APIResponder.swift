@@ -18,7 +18,9 @@ struct APIResponder: HTTPResponder {
         do {
             response = try await answer(request, trace: trace)
         } catch {
-            response = problem(error, request: request, trace: trace).response
+            let problem = problem(error, request: request, trace: trace)
+            environment.problems.note(problem.code)
+            response = problem.response
         }
         response.headers[.traceparent] = trace.header
         response.headers[.contentTypeOptions] = "nosniff"

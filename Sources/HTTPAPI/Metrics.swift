@@ -105,6 +105,9 @@ struct Metrics {
                 refused: streams.refused
             )
         )
+        let problems = "skyfire_http_problems_total"
+        text += "# HELP \(problems) Requests that were answered with a problem.\n# TYPE \(problems) counter\n"
+        for (code, count) in environment.problems.all { text += "\(problems){code=\"\(code)\"} \(count)\n" }
         let name = "skyfire_http_slow_clients_total"
         text += "# HELP \(name) Connections closed since the client was too slow.\n# TYPE \(name) counter\n"
         for slowness in ConnectionGate.Slowness.allCases {

@@ -3,6 +3,7 @@ import Hummingbird
 import NIOCore
 package import Node
 import Scheduling
+import Synchronization
 
 /// One mistake of a request, as precise as it is known.
 package struct ProblemDetail: Hashable, Sendable, Codable {
@@ -119,6 +120,18 @@ package struct Problem: Error, Sendable, CustomStringConvertible {
         headers[.contentType] = "application/problem+json"
         headers[.cacheControl] = "no-store"
         return Response(status: status, headers: headers, body: .init(byteBuffer: json))
+    }
+}
+
+/// How many problems of each code were answered.
+final class ProblemCounts: Sendable {
+    private let counts = Mutex<[String: Int]>([:])
+
+    func note(_ code: String) { counts.withLock { $0[code, default: 0] += 1 } }
+
+    /// In the order of the codes.
+    var all: [(code: String, count: Int)] {
+        counts.withLock { $0.sorted { $0.key < $1.key } }.map { ($0.key, $0.value) }
     }
 }
 

@@ -41,6 +41,17 @@ import Testing
         }
     }
 
+    @Test func problemsAreCountedByCode() async throws {
+        try await LiveServer.with { server in
+            for _ in 0..<2 { #expect(try await server.send(.GET, "/nothing").status == 404) }
+            #expect(try await server.send(.GET, "/v1/runs?limit=0").status == 400)
+            let text = try await server.send(.GET, "/metrics").text
+            let name = "skyfire_http_problems_total"
+            let counts = "\(name){code=\"E2002\"} 1\n\(name){code=\"E2018\"} 2\n"
+            #expect(text.contains("\n# TYPE \(name) counter\n\(counts)"))
+        }
+    }
+
     @Test func traceGoesOn() async throws {
         try await LiveServer.with { server in
             let trace = String(repeating: "ab", count: 16)

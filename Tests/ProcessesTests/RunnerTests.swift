@@ -281,6 +281,34 @@ extension ProcessesTests {
             last.client.close(endsProcesses: true)
         }
 
+        /// One byte more than a message may have, and more messages than may wait to be taken.
+        @Test func whoSendsOrLeavesTooMuchIsCutOffAlone() async throws {
+            let scratch = try ScratchDirectory()
+            let worker = try Worker(scratch)
+            _ = try await worker.connected()
+            // What is held is told to each worker that comes: 70 MB.
+            let ids = (0..<18).map { "a\($0)" }
+            for id in ids {
+                var request = worker.request("sleep 1001", id: id)
+                request.context = String(repeating: "x", count: 3_900_000)
+                worker.client.prepare(request)
+                worker.client.release(id)
+                _ = try await worker.started(id)
+            }
+            worker.vanish()
+            for sends in [RunnerRequest.hello(version: runnerProtocolVersion).encoded(), [1, 0, 0x40, 0]] {
+                let descriptor = try #require(try RunnerFiles(directory: scratch.path).connect())
+                #expect(send(descriptor, sends, sends.count, Int32(MSG_NOSIGNAL)) == sends.count)
+                // Nothing is read; that the other side has closed is told unasked.
+                var waiting = pollfd(fd: descriptor, events: 0, revents: 0)
+                #expect(poll(&waiting, 1, 20_000) == 1)
+                close(descriptor)
+            }
+            let last = try Worker(scratch)
+            #expect(try await last.connected().map(\.id) == ids.sorted())
+            last.client.close(endsProcesses: true)
+        }
+
         /// What cannot be understood is not connected to without a pause.
         @Test func aRunnerThatMakesNoSenseIsNotStormed() async throws {
             let scratch = try ScratchDirectory()
