@@ -274,5 +274,14 @@ extension ErrorCatalogue {
                 "Try again after Retry-After; edit a job less often than its runs end.",
             example: "a job that is edited ten thousand times in a minute"
         ),
+        Entry(
+            "E2031",
+            "log removed",
+            cause:
+                "The logs on the attempt's node took more room than they may, and this one was among the oldest.",
+            mend:
+                "Give the node more room with --log-space, or keep what matters elsewhere.",
+            example: "GET …/log of a run of last year"
+        ),
     ]
 }

@@ -14,6 +14,7 @@ package final class Node: Sendable {
     private let configuration: NodeConfiguration
     private let directory: DataDirectory
     private let host: any AttemptHost
+    private let logSpace: LogSpace
     private let time: NodeTime
     private let incarnation: String
     private let startedAt: WallTime
@@ -38,6 +39,7 @@ package final class Node: Sendable {
         incarnation = time.randomID()
         startedAt = time.now()
         directory = try DataDirectory(path: configuration.dataDirectory)
+        logSpace = LogSpace(directory, limit: configuration.logSpaceBytes)
         host = try configuration.openHost(directory, configuration.logger)
         (stopping, stoppingContinuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
@@ -51,7 +53,7 @@ package final class Node: Sendable {
             mode: configuration.mode,
             version: configuration.version,
             places: ([self] + siblings).map { node in
-                .init(worker: { node.workerID }, directory: node.directory)
+                .init(worker: { node.workerID }, directory: node.directory, logSpace: node.logSpace)
             },
             zones: configuration.zones,
             time: context.clusterTime(time),
@@ -268,6 +270,7 @@ package final class Node: Sendable {
                     }
                 }
                 group.addTask { await self.sweepFiles(session) }
+                group.addTask { await self.sweepLogs() }
             }
             if leads {
                 group.addTask { await self.lead(leader, in: session) }
@@ -372,7 +375,7 @@ package final class Node: Sendable {
     private func sweepFiles(_ session: any ZnodeSession) async {
         while await time.pause(.seconds(20)) {
             let live = Set(host.liveAttempts.map { $0.run })
-            for run in directory.runsWithFiles() where !live.contains(run) {
+            for run in directory.runs(in: "runs") where !live.contains(run) {
                 do throws(StoreError) {
                     if try await session.exists(configuration.layout.run(run)) == nil {
                         let path = directory.runDirectory(run)
@@ -381,6 +384,26 @@ package final class Node: Sendable {
                 } catch {
                     break  // the next round tries again
                 }
+            }
+        }
+    }
+
+    /// Removes the oldest logs of this node where all take more than they may.
+    private func sweepLogs() async {
+        while await time.pause(.seconds(60)) {
+            let live = Set(host.liveAttempts.map { $0.run })
+            guard directory.holdsLogs else { continue }
+            let removedBefore = logSpace.figures.removedRuns
+            await onThread { [logSpace, logger] in
+                do {
+                    try logSpace.sweep(keeping: live)
+                } catch {
+                    logger.error("Logs could not be removed", metadata: [LogKeys.error: "\(error)"])
+                }
+            }
+            let removed = logSpace.figures.removedRuns - removedBefore
+            if removed > 0 {
+                logger.notice("Removed the oldest logs to make room", metadata: [LogKeys.count: "\(removed)"])
             }
         }
     }

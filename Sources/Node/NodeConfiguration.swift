@@ -29,6 +29,9 @@ package struct NodeConfiguration: Sendable {
     package var labels: [String: String] = [:]
     /// Default: four for each core.
     package var slots: Int?
+    /// The most bytes on disk that the logs of attempts take, but for one sweep a minute; the oldest go first.
+    package var logSpaceBytes = defaultLogSpaceBytes
+    package static let defaultLogSpaceBytes: Int64 = 10 << 30
     /// How long running attempts may go on after SIGTERM.
     package var drainTimeout: Duration = .seconds(60)
     /// Whether a stopping node hands its jobs over at once instead of being expected back.

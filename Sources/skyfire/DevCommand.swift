@@ -28,6 +28,8 @@ struct DevCommand: AsyncParsableCommand {
     var data: String?
     @Option(help: "How many attempts each worker runs at once. Default: 4 for each core.") var slots: Int?
     @Option(help: "How long running attempts may go on after SIGTERM.") var drainTimeout = "10s"
+    @Option(help: "The most that the logs of attempts take on disk, of each worker; the oldest go first.")
+    var logSpace = "10GiB"
     @Option(help: "trace, debug, info, notice, warning or error.") var logLevel = "warning"
 
     func validate() throws {
@@ -35,6 +37,7 @@ struct DevCommand: AsyncParsableCommand {
         if let slots, slots < 1 { throw ValidationError("--slots is at least 1") }
         guard ListenAddress(http) != nil else { throw ValidationError("--http is ADDR:PORT") }
         _ = try ServerOptions.duration(drainTimeout, "--drain-timeout")
+        _ = try ServerOptions.logSpace(logSpace)
         _ = try ServerOptions.level(logLevel)
     }
 
@@ -49,6 +52,7 @@ struct DevCommand: AsyncParsableCommand {
         let journal = try SQLiteJournal(path: "\(directory)/store/znodes.sqlite", durability: .processKill)
         let store = try await EmbeddedStore.load(from: journal, timeout: .seconds(10))
         let layout = ZnodeLayout(root: try ZnodePath("/root"))
+        let logBytes = try ServerOptions.logSpace(logSpace)
         let drain = try ServerOptions.duration(drainTimeout, "--drain-timeout")
         let mirror = try SQLiteMirror(path: "\(directory)/store/mirror.sqlite", logger: logger)
         let nodes = try (1...workers).map { number in
@@ -68,6 +72,7 @@ struct DevCommand: AsyncParsableCommand {
             configuration.roles = number == 1 ? [.worker, .api, .leader] : [.worker]
             configuration.slots = slots
             configuration.drainTimeout = drain
+            configuration.logSpaceBytes = logBytes
             configuration.leaves = true
             return try Node(configuration)
         }

@@ -36,6 +36,8 @@ struct NodeCommand: AsyncParsableCommand {
     @Option(help: "How many attempts run at once. Default: 4 for each core.") var slots: Int?
     @Option(help: "The ZooKeeper session timeout to ask for.") var sessionTimeout = "10s"
     @Option(help: "How long running attempts may go on after SIGTERM.") var drainTimeout = "60s"
+    @Option(help: "The most that the logs of attempts take on disk, of each worker; the oldest go first.")
+    var logSpace = "10GiB"
     @Flag(help: "Hand everything over when stopping, instead of being expected back.") var leave = false
     @Option(help: "The first part of all Redis keys.") var redisPrefix = "skyfire"
     @Option(help: "A file with USER:PASSWORD for ZooKeeper's digest authentication.") var zookeeperAuthFile:
@@ -53,6 +55,7 @@ struct NodeCommand: AsyncParsableCommand {
         _ = try parsedRoles()
         _ = try ServerOptions.duration(sessionTimeout, "--session-timeout")
         _ = try ServerOptions.duration(drainTimeout, "--drain-timeout")
+        _ = try ServerOptions.logSpace(logSpace)
         _ = try ServerOptions.level(logLevel)
         let path: ZnodePath
         do throws(StoreError) {
@@ -115,6 +118,7 @@ struct NodeCommand: AsyncParsableCommand {
         configuration.slots = slots
         configuration.drainTimeout = try ServerOptions.duration(drainTimeout, "--drain-timeout")
         configuration.leaves = leave
+        configuration.logSpaceBytes = try ServerOptions.logSpace(logSpace)
         let process = NodeProcess(
             nodes: [try Node(configuration)],
             listen: ListenAddress(http) ?? ListenAddress(),

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Cron
 import Logging
+import Scheduling
 
 /// What `dev` and `node` share.
 enum ServerOptions {
@@ -12,6 +13,18 @@ enum ServerOptions {
         } catch {
             throw ValidationError("\(option): \(error)")
         }
+    }
+
+    /// The bytes that logs may take.
+    static func logSpace(_ text: String) throws -> Int64 {
+        let bytes: Int64
+        do throws(ByteCountError) {
+            bytes = try ByteCount(parsing: text).bytes
+        } catch {
+            throw ValidationError("--log-space: \(error)")
+        }
+        guard bytes >= 1 << 20 else { throw ValidationError("--log-space is at least 1MiB") }
+        return bytes
     }
 
     static func level(_ text: String) throws -> Logger.Level {

@@ -19,7 +19,7 @@ struct ErrorCatalogueTests {
         let codes = ErrorCatalogue.entries.map(\.code)
         #expect(Set(codes).count == codes.count)
         #expect(codes.allSatisfy { $0.wholeMatch(of: /E[123]\d{3}/) != nil })
-        #expect(codes.count { $0.hasPrefix("E2") } == 30)
+        #expect(codes.count { $0.hasPrefix("E2") } == 31)
         #expect(codes.count { $0.hasPrefix("E3") } == 10)
     }
 

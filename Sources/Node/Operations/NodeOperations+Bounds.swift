@@ -6,6 +6,9 @@ extension NodeOperations {
     package func bounds() async -> [BoundFigure] {
         guard let current = context.current else { return [] }
         var figures = await mailboxFigures(current.session)
+        figures += places.filter { $0.worker() == current.worker }.map {
+            Self.figures(of: $0.logSpace.figures)
+        }
         if let store = current.session.figures { figures += Self.figures(of: store) }
         if let mirror = context.mirror?.backlog { figures += Self.figures(of: mirror) }
         if let leader = current.leader?.figures { figures += Self.figures(of: leader) }
@@ -47,6 +50,16 @@ extension NodeOperations {
             }
         }
         return figures
+    }
+
+    private static func figures(of logs: LogSpace.Figures) -> BoundFigure {
+        BoundFigure(
+            "log_bytes",
+            "Bytes on disk of the logs of this node's attempts at the last look; what is refused are runs whose logs went.",
+            value: Int(logs.bytes),
+            limit: Int(logs.limit),
+            refused: logs.removedRuns
+        )
     }
 
     private static func figures(of store: SessionFigures) -> [BoundFigure] {

@@ -493,6 +493,16 @@ extension NodeOperations {
         }
         let current = try current()
         if let place = places.first(where: { $0.worker() == found.worker }) {
+            if let endedAt = found.endedAt, place.directory.isLogRemoved(id, endedAt: endedAt) {
+                throw OperationError(
+                    .notFound,
+                    code: "E2031",
+                    "the log of \(id) was removed to make room for later ones",
+                    hint:
+                        "logs on \(found.worker) take at most \(ByteCount(bytes: place.logSpace.figures.limit)): "
+                        + "--log-space of skyfire node"
+                )
+            }
             return .here(directory: place.directory.logDirectory(id))
         }
         let registration: WorkerRegistration? = try await storing {

@@ -24,6 +24,7 @@ package struct NodeOperations: ClusterOperations {
     struct Place: Sendable {
         var worker: @Sendable () -> WorkerID?
         var directory: DataDirectory
+        var logSpace: LogSpace
     }
 
     init(

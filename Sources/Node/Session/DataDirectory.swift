@@ -8,7 +8,7 @@ package struct DataDirectoryError: Error, Hashable, Sendable, CustomStringConver
 
 /// A node's directory on disk: its identity, its logs, the files of its runs. Locked by one process at a time.
 ///
-/// `lock` · `worker-id` · `cluster-id` · `live/` the journal of processes · `runs/<run>/` working files ·
+/// `lock` · `worker-id` · `cluster-id` · `logs-removed-through` · `live/` the journal of processes · `runs/<run>/` working files ·
 /// `logs/<run>/<task>~<partition>~<n>/` output
 package final class DataDirectory: Sendable {
     package let path: String
@@ -65,22 +65,45 @@ package final class DataDirectory: Sendable {
     package func runDirectory(_ run: RunID) -> String { "\(path)/runs/\(run)" }
 
     package func logDirectory(_ attempt: AttemptID) -> String {
-        "\(path)/logs/\(attempt.run)/\(attempt.task)~\(attempt.partition)~\(attempt.number)"
+        "\(logDirectory(attempt.run))/\(attempt.task)~\(attempt.partition)~\(attempt.number)"
     }
 
-    /// The runs that have working files here.
-    package func runsWithFiles() -> [RunID] {
-        guard let directory = opendir("\(path)/runs") else { return [] }
+    package func logDirectory(_ run: RunID) -> String { "\(path)/logs/\(run)" }
+
+    /// Whether the log of an attempt that ended then was removed to make room, if it had one.
+    package func isLogRemoved(_ attempt: AttemptID, endedAt: WallTime) -> Bool {
+        guard let text = DataDirectory.read("\(path)/logs-removed-through"), let mark = Int64(text.trimmed)
+        else {
+            return false
+        }
+        return endedAt.milliseconds <= mark && access(logDirectory(attempt), F_OK) != 0
+    }
+
+    /// Logs that were last written to up to this moment may be gone.
+    package func rememberLogsRemoved(through time: WallTime) throws(DataDirectoryError) {
+        try write("logs-removed-through", "\(time.milliseconds)\n")
+    }
+
+    package var holdsLogs: Bool { access("\(path)/logs", F_OK) == 0 }
+
+    /// The runs that have something in one of the directories here: `runs` or `logs`.
+    package func runs(in name: String) -> [RunID] {
+        DataDirectory.names(in: "\(path)/\(name)").compactMap { RunID($0) }
+    }
+
+    /// What is in a directory; nothing where there is none.
+    static func names(in path: String) -> [String] {
+        guard let directory = opendir(path) else { return [] }
         defer { closedir(directory) }
-        var runs: [RunID] = []
+        var names: [String] = []
         while let entry = readdir(directory) {
             // The C library ends the name with a zero within the field; the text is a copy.
             let name = withUnsafePointer(to: &entry.pointee.d_name) {
                 $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
             }
-            if let run = RunID(name) { runs.append(run) }
+            if name != ".", name != ".." { names.append(name) }
         }
-        return runs
+        return names
     }
 
     package static func makeDirectories(_ path: String) -> Bool {
@@ -94,26 +117,13 @@ package final class DataDirectory: Sendable {
 
     /// Removes a directory and all below it; what does not exist is fine. Links are removed, never followed.
     package static func removeTree(_ path: String) {
-        guard let directory = opendir(path) else {
-            unlink(path)
-            return
-        }
-        var names: [String] = []
-        while let entry = readdir(directory) {
-            // The C library ends the name with a zero within the field; the text is a copy.
-            let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-            }
-            if name != ".", name != ".." { names.append(name) }
-        }
-        closedir(directory)
-        for name in names {
+        for name in names(in: path) {
             var status = stat()
             let child = "\(path)/\(name)"
             guard lstat(child, &status) == 0 else { continue }
             if status.st_mode & S_IFMT == S_IFDIR { removeTree(child) } else { unlink(child) }
         }
-        rmdir(path)
+        if rmdir(path) != 0, errno == ENOTDIR { unlink(path) }
     }
 
     /// The first `limit` bytes of a file.
