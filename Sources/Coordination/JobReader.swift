@@ -2,6 +2,11 @@ package import Cron
 package import Scheduling
 package import ZnodeStore
 
+/// A definition was not where its name said, again and again. Another attempt may find it.
+struct JobMovedError: Error, CustomStringConvertible {
+    let description: String
+}
+
 /// Reads definitions by name.
 package struct JobReader: Sendable {
     private let session: any ZnodeSession
@@ -15,7 +20,17 @@ package struct JobReader: Sendable {
     }
 
     /// The current definition of a job, or `nil` where there is none.
-    package func job(_ name: JobName) async throws -> KnownJob? {
+    ///
+    /// This session's server may be behind: what another node has just accepted may be missing here. With `isCertain` that
+    /// is made sure of before a job is said to be missing.
+    package func job(_ name: JobName, isCertain: Bool = false) async throws -> KnownJob? {
+        if let known = try await jobHere(name) { return known }
+        guard isCertain else { return nil }
+        try await session.sync(layout.jobName(name))
+        return try await jobHere(name)
+    }
+
+    private func jobHere(_ name: JobName) async throws -> KnownJob? {
         // A move or an edit between the reads makes the second find nothing: the name is read again, a few times.
         for _ in 0..<10 {
             guard let claim = try await znode(layout.jobName(name)) else { return nil }
@@ -32,7 +47,7 @@ package struct JobReader: Sendable {
                 age: claim.stat.createdZxid
             )
         }
-        throw RecordError("the definition of \(name) moved faster than it could be read")
+        throw JobMovedError(description: "the definition of \(name) moved faster than it could be read")
     }
 
     /// A definition of which a live run needs this very version, current or pinned; `nil` where it is lost.

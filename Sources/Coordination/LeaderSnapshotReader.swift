@@ -21,26 +21,35 @@ package struct LeaderSnapshotReader: Sendable {
         var definitions: [String: CompiledJob] = [:]
         let names = try await session.children(layout.runs)
         for chunk in names.sorted().chunked(64) {
-            for (id, parts) in try await readParts(chunk) {
-                let version = try RunRecordCoding.jobVersion(inHeader: parts.header, path: layout.run(id))
-                let key = "\(id.job)@\(version)"
-                if definitions[key] == nil { definitions[key] = try await jobs.job(id.job, version: version) }
-                guard let job = definitions[key] else {
-                    unreadable.append(
-                        "\(layout.run(id)) needs version \(version) of \(id.job), which is lost"
+            unreadable += chunk.filter { RunID($0) == nil }.map {
+                "\(layout.runs) holds \"\($0)\", which is no run"
+            }
+            for (id, parts) in try await readParts(chunk.compactMap { RunID($0) }) {
+                do {
+                    let parts = try parts.get()
+                    let version = try RunRecordCoding.jobVersion(inHeader: parts.header, path: layout.run(id))
+                    let key = "\(id.job)@\(version)"
+                    if definitions[key] == nil {
+                        definitions[key] = try await jobs.job(id.job, version: version)
+                    }
+                    guard let job = definitions[key] else {
+                        throw RecordError(
+                            "\(layout.run(id)) needs version \(version) of \(id.job), which is lost"
+                        )
+                    }
+                    runs.append(
+                        try RunRecordCoding.run(
+                            id,
+                            job: job,
+                            header: parts.header,
+                            chunks: parts.chunks,
+                            outputs: parts.outputs,
+                            path: layout.run(id)
+                        )
                     )
-                    continue
+                } catch let error as RecordError {
+                    unreadable.append("\(error)")
                 }
-                runs.append(
-                    try RunRecordCoding.run(
-                        id,
-                        job: job,
-                        header: parts.header,
-                        chunks: parts.chunks,
-                        outputs: parts.outputs,
-                        path: layout.run(id)
-                    )
-                )
             }
         }
         var assignments: [LeaderSnapshot.LiveAssignment] = []
@@ -87,14 +96,19 @@ package struct LeaderSnapshotReader: Sendable {
         var outputs: [TaskID: [String: String]]
     }
 
-    private func readParts(_ names: ArraySlice<String>) async throws -> [(RunID, Parts)] {
-        try await withThrowingTaskGroup(of: (RunID, Parts)?.self) { group in
-            for name in names {
-                guard let id = RunID(name) else { throw RecordError("\(layout.runs) holds \"\(name)\"") }
-                group.addTask { try await (id, readParts(id)) }
+    private func readParts(_ ids: [RunID]) async throws -> [(RunID, Result<Parts, RecordError>)] {
+        try await withThrowingTaskGroup(of: (RunID, Result<Parts, RecordError>).self) { group in
+            for id in ids {
+                group.addTask {
+                    do {
+                        return (id, .success(try await readParts(id)))
+                    } catch let error as RecordError {
+                        return (id, .failure(error))
+                    }
+                }
             }
-            var parts: [(RunID, Parts)] = []
-            for try await part in group { if let part { parts.append(part) } }
+            var parts: [(RunID, Result<Parts, RecordError>)] = []
+            for try await part in group { parts.append(part) }
             return parts.sorted { $0.0 < $1.0 }
         }
     }
@@ -108,7 +122,12 @@ package struct LeaderSnapshotReader: Sendable {
             if let chunk = Int(name) {
                 chunks[chunk] = try await session.get(layout.chunk(id, chunk)).data
             } else if name.hasPrefix("out.") {
-                let task = try TaskID(String(name.dropFirst(4)))
+                let task: TaskID
+                do throws(NameError) {
+                    task = try TaskID(String(name.dropFirst(4)))
+                } catch {
+                    throw RecordError("\(layout.run(id)) holds \"\(name)\": \(error)")
+                }
                 let path = layout.output(id, task)
                 parts.outputs[task] = try RecordCoding.decode(
                     [String: String].self,

@@ -217,7 +217,8 @@ package final class Node: Sendable {
             zones: configuration.zones,
             mirror: try await mirror(cluster.clusterID),
             time: context.clusterTime(time),
-            logger: logger
+            logger: logger,
+            beforeGivingUp: { service.endLease(session) }
         )
         let triggers = TriggerService(
             worker: id,

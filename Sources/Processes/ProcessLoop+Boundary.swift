@@ -7,11 +7,11 @@ extension ProcessLoop {
     private static let orphanLookNanoseconds: Int64 = 1_000_000_000
     private static let strayZombieNanoseconds: Int64 = 10_000_000_000
     private static let mostStrayZombies = 1_000
-    /// How long orphans that come and go faster than they can be listed hold up the end of what ended. They may be
-    /// another's.
+    /// How long orphans that come and go faster than they can be listed, or that have no environment yet, hold up the end of
+    /// what ended. They may be another's.
     private static let doubtNanoseconds: Int64 = 5_000_000_000
-    /// The most lists of orphans that one look takes.
-    private static let mostChases = 256
+    /// How long one look may take beside its walk over `/proc`: leases and deadlines wait for it.
+    private static let chaseNanoseconds: Int64 = 20_000_000
 
     /// Takes note of the end of a main process, without reaping it, and kills what is left of its group.
     func mainProcessMayHaveEnded(_ process: LiveProcess) {
@@ -96,21 +96,27 @@ extension ProcessLoop {
         let mayBeMore = chase(boundaries, table, &found)
         let now = bootNanoseconds()
         var fewestLooks = Int.max
+        var isOnlyDoubt = true
         for (process, found) in zip(looked, found) {
-            let isInDoubt = mayBeMore && now - process.endedAtNanoseconds < Self.doubtNanoseconds
-            if found.members.isEmpty, !found.isUncertain, !isInDoubt, !process.isGroupPopulated {
+            let isInDoubt =
+                (mayBeMore || found.isUncertain)
+                && (process.end == nil || now - process.endedAtNanoseconds < Self.doubtNanoseconds)
+            if found.members.isEmpty, !isInDoubt, !process.isGroupPopulated {
                 unsettled.remove(process.slot)
                 // Else its main process has yet to die; that event brings it back.
                 if process.end != nil { finish(process) }
                 continue
             }
             if let group = process.controlGroup { ControlGroup.kill(group) }
+            if !isInDoubt || !found.members.isEmpty { isOnlyDoubt = false }
             reportLingering(process, found.members, now)
             fewestLooks = min(fewestLooks, process.boundaryLooks)
             process.boundaryLooks += 1
         }
         // Long lists of processes must not keep the thread from its other work.
-        nextLookNanoseconds = now + max(1_000_000 << Int64(min(fewestLooks, 7)), now - begin)
+        // What is in doubt is certain soon, unless others come meanwhile: the less, the shorter the pause.
+        let shift = Int64(min(fewestLooks, isOnlyDoubt ? 4 : 7))
+        nextLookNanoseconds = now + max(1_000_000 << shift, now - begin)
     }
 
     /// Kills what was born of boundaries since the list of all processes was made, and reaps what has died since, while its
@@ -125,8 +131,9 @@ extension ProcessLoop {
     ) -> Bool {
         var seen: [pid_t: UInt64] = [:]
         for process in table { seen[process.pid] = process.startTicks }
-        for _ in 0..<Self.mostChases {
-            switch adoptedOrphans() {
+        let end = bootNanoseconds() + Self.chaseNanoseconds
+        while bootNanoseconds() < end {
+            switch adoptedOrphans(until: end) {
             case .untold: return false
             case .changing: continue
             case .these(let adopted):
@@ -214,15 +221,16 @@ extension ProcessLoop {
     ///
     /// An orphan that dies after the list was read hands its own children to us unseen, so the list is read
     /// anew until nobody in it has died since the last reading. Strays that are known to be dead are not looked at again.
-    private func adoptedOrphans() -> Orphans {
-        for _ in 0..<16 {
+    private func adoptedOrphans(until end: Int64? = nil) -> Orphans {
+        let end = end ?? bootNanoseconds() + Self.chaseNanoseconds
+        repeat {
             guard let pids = orphans.pids()?.filter({ !mains.contains($0) && strayZombies[$0] == nil }) else {
                 return .untold
             }
             let adopted = pids.compactMap { ProcessTable.status(of: $0) }
             reap(adopted)
             if adopted.count == pids.count, !adopted.contains(where: \.isDead) { return .these(adopted) }
-        }
+        } while bootNanoseconds() < end
         return .changing
     }
 

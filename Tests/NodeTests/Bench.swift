@@ -26,7 +26,11 @@ struct Bench: Sendable {
     }
 
     /// What campaigns and leads with a session, as worker 1.
-    func leader(_ session: any ZnodeSession, time: NodeTime? = nil) throws -> LeaderService {
+    func leader(
+        _ session: any ZnodeSession,
+        time: NodeTime? = nil,
+        beforeGivingUp: @escaping @Sendable () -> Void = {}
+    ) throws -> LeaderService {
         LeaderService(
             identity: MasterRecord(worker: WorkerID(number: 1), address: "127.0.0.1:1", incarnation: "i"),
             clusterID: "bench",
@@ -35,7 +39,8 @@ struct Bench: Sendable {
             zones: TimeZoneDatabase(),
             mirror: try SQLiteMirror(path: nil, logger: logger),
             time: time ?? clock.time,
-            logger: logger
+            logger: logger,
+            beforeGivingUp: beforeGivingUp
         )
     }
 

@@ -94,7 +94,10 @@ private final class RefusingSession: ForwardingSession, @unchecked Sendable {
             },
             draw: system.draw
         )
-        let leader = try bench.leader(session, time: time)
+        let stateBefore = Mutex<SessionState?>(nil)
+        let leader = try bench.leader(session, time: time) {
+            stateBefore.withLock { $0 = session.state }
+        }
         try await bench.with({ try await leader.run() }) {
             try await bench.eventually("it leads") { leader.isLeading }
             session.stick()
@@ -116,6 +119,10 @@ private final class RefusingSession: ForwardingSession, @unchecked Sendable {
                 try await bench.other.exists(bench.layout.master) == nil
             }
             #expect(session.state.isOver)
+            #expect(
+                stateBefore.withLock { $0 } == .connected,
+                "what it runs of exclusive tasks is ended before"
+            )
             let waited = quarter * quartersSinceStuck.load(ordering: .relaxed)
             #expect(waited >= session.timeout)
             #expect(waited <= session.timeout + quarter)

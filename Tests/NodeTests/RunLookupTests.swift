@@ -9,6 +9,57 @@ import ZnodeStore
 @testable import Node
 
 @Suite(.timeLimit(.minutes(1))) struct RunLookupTests {
+    private func operations(
+        _ bench: Bench,
+        _ session: any ZnodeSession,
+        _ worker: WorkerID
+    ) throws -> NodeOperations {
+        let context = NodeContext()
+        context.set(mirror: try SQLiteMirror(path: nil, logger: bench.logger))
+        context.set(
+            current: .init(
+                session: session,
+                worker: worker,
+                leader: nil,
+                jobs: JobReader(session: session, layout: bench.layout, zones: TimeZoneDatabase())
+            )
+        )
+        return NodeOperations(
+            context: context,
+            layout: bench.layout,
+            mode: "cluster",
+            version: "0",
+            places: [],
+            zones: TimeZoneDatabase(),
+            time: bench.clock.time,
+            logger: bench.logger
+        )
+    }
+
+    /// What one node has accepted is there on every node, though the server of a node's session may be behind.
+    @Test func whatAnotherNodeHasJustAcceptedIsFound() async throws {
+        let bench = try await Bench()
+        let name = try JobName("hello")
+        let definition = JobDefinition(
+            name: name,
+            tasks: [TaskDefinition(id: try TaskID("t"), run: .argv(["true"]))]
+        )
+        let worker = WorkerID(number: 1)
+        try await bench.register(worker)
+        try await bench.submit(definition, owner: worker, at: bench.clock.time.now())
+        let session = BehindSession(bench.session)
+        let operations = try operations(bench, session, worker)
+        #expect(try await operations.job(name).name == name)
+        session.fallBehind()
+        let (run, _) = try await operations.createRun(RunRequest(job: name))
+        session.fallBehind()
+        #expect(try await operations.run(run.id).run.state == .queued)
+        session.fallBehind()
+        #expect(try await operations.replaceJob(definition, ifVersion: 1).isNew == false)
+        await session.close()
+        await bench.other.close()
+    }
+
     /// A run goes from the queue to the live ones between the first look for it and the second, whichever they are.
     @Test func runIsFoundWhileItIsAdmitted() async throws {
         let bench = try await Bench()
@@ -49,26 +100,7 @@ import ZnodeStore
             + LeaderOperation.createRun(run).encoded(layout, now: now)
         let places = [layout.queueEntry(id), layout.run(id)]
         let session = SteppingSession(bench.session, after: places) { _ = try await other.multi(admission) }
-        let context = NodeContext()
-        context.set(mirror: try SQLiteMirror(path: nil, logger: bench.logger))
-        context.set(
-            current: .init(
-                session: session,
-                worker: worker,
-                leader: nil,
-                jobs: JobReader(session: session, layout: layout, zones: TimeZoneDatabase())
-            )
-        )
-        let operations = NodeOperations(
-            context: context,
-            layout: layout,
-            mode: "cluster",
-            version: "0",
-            places: [],
-            zones: TimeZoneDatabase(),
-            time: bench.clock.time,
-            logger: bench.logger
-        )
+        let operations = try operations(bench, session, worker)
         let first = try await operations.run(id)
         #expect(session.hasStepped)
         #expect(first.run.id == id)
@@ -112,5 +144,25 @@ private final class SteppingSession: ForwardingSession, @unchecked Sendable {
             }
         }
         return try result.get()
+    }
+}
+
+/// Another session, whose server knows of no job and no run until it has caught up.
+private final class BehindSession: ForwardingSession, @unchecked Sendable {
+    private let isBehind = Atomic(true)
+
+    func fallBehind() { isBehind.store(true, ordering: .relaxed) }
+
+    override func get(_ path: ZnodePath, watch: WatchToken?) async throws(StoreError) -> Znode {
+        let isNews = ["/jobname/", "/queue/job/"].contains { path.description.contains($0) }
+        if isNews, isBehind.load(ordering: .relaxed) {
+            throw StoreError(.noNode, operation: "get", path: path)
+        }
+        return try await super.get(path, watch: watch)
+    }
+
+    override func sync(_ path: ZnodePath) async throws(StoreError) {
+        isBehind.store(false, ordering: .relaxed)
+        try await super.sync(path)
     }
 }

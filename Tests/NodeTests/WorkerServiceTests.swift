@@ -9,6 +9,7 @@ import ZnodeStore
     /// A host that runs nothing and remembers what it is asked for.
     private final class Host: AttemptHost {
         let asked = Mutex<[String]>([])
+        let leases = Mutex<[ContinuousClock.Instant]>([])
         let events = AsyncStream<HostEvent> { $0.finish() }
         let liveAttempts: [AttemptID] = []
 
@@ -28,7 +29,9 @@ import ZnodeStore
             asked.withLock { $0.append("\(mode) \(attempt.task)") }
         }
         func acknowledge(_ attempt: AttemptID) { asked.withLock { $0.append("acknowledge \(attempt.task)") } }
-        func renewLease(until deadline: ContinuousClock.Instant, warning: Duration) {}
+        func renewLease(until deadline: ContinuousClock.Instant, warning: Duration) {
+            leases.withLock { $0.append(deadline) }
+        }
         func outlivesWorker(_ attempt: AttemptID) -> Bool { true }
         func close(endsAttempts: Bool) async {}
     }
@@ -48,6 +51,20 @@ import ZnodeStore
     }
 
     private var asked: [String] { host.asked.withLock { $0.sorted() } }
+
+    /// The store does not wait for the lease of a session that is given up.
+    @Test func endedLeaseIsNotRenewedInItsSession() async throws {
+        let bench = try await Bench()
+        let service = service(bench)
+        service.renewLease(bench.session)
+        service.endLease(bench.session)
+        let end = try #require(host.leases.withLock { $0.last })
+        #expect(end <= bench.clock.time.instant())
+        service.renewLease(bench.session)
+        #expect(host.leases.withLock { $0.count } == 2)
+        service.renewLease(bench.other)
+        #expect(host.leases.withLock { $0.count } == 3)
+    }
 
     /// Else the host would hold what ended between two sessions for ever.
     @Test func hostIsAnsweredBetweenSessions() async throws {

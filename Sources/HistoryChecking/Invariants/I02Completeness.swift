@@ -8,8 +8,9 @@
 /// end; those within
 /// the time to settle before an edit or a deletion are not demanded. A due time that lies more than the
 /// larger of the
-/// misfire window and an hour before the next entry of its job is not demanded: an absence that long is
-/// passed over.
+/// misfire window and an hour before it could be queued is not demanded where a later one that old has an
+/// entry: of an
+/// absence that long the last one tells of all.
 /// Violations:
 /// - a due time without an entry in `queue/job` and without a final record;
 /// - an entry with cause `schedule` for a time that the oracle does not know;
@@ -109,8 +110,9 @@ private func demand(
         judgement.look()
         let run = "\(schedule.job)@\(compact(time))"
         guard known[time] == nil, evidence.finalRuns[run] == nil else { continue }
+        // The record of the last one that is passed over is older than the horizon itself.
         if let next = later.first(where: { $0 > time }), let entry = known[next]?.first,
-            entry.begin.time / 1000 - time > horizon
+            entry.begin.time / 1000 - next > horizon
         {
             continue
         }

@@ -15,6 +15,8 @@ package final class LeaderService: Sendable {
     private let mirror: any MirrorStore
     private let time: NodeTime
     private let logger: Logger
+    /// Called before a leader without progress gives its session up.
+    private let beforeGivingUp: @Sendable () -> Void
     private let inbox = Mutex<LeaderInbox?>(nil)
     private let feed = Mutex<MirrorFeed?>(nil)
 
@@ -26,8 +28,10 @@ package final class LeaderService: Sendable {
         zones: TimeZoneDatabase,
         mirror: any MirrorStore,
         time: NodeTime,
-        logger: Logger
+        logger: Logger,
+        beforeGivingUp: @escaping @Sendable () -> Void = {}
     ) {
+        self.beforeGivingUp = beforeGivingUp
         self.identity = identity
         self.clusterID = clusterID
         self.session = session
@@ -232,6 +236,7 @@ package final class LeaderService: Sendable {
             naps += 1
             if naps == 4 {
                 logger.critical("The leader makes no progress; it gives its session up")
+                beforeGivingUp()
                 await session.close()
                 return
             }

@@ -150,7 +150,7 @@ extension NodeOperations {
     ) async throws(OperationError) -> (JobView, isNew: Bool) {
         let current = try current()
         let name = definition.name
-        guard let known = try await storing({ try await current.jobs.job(name) }) else {
+        guard let known = try await storing({ try await current.jobs.job(name, isCertain: true) }) else {
             guard ifVersion == nil else {
                 throw OperationError(.notFound, code: "E2003", "there is no job \(name)")
             }
@@ -240,7 +240,7 @@ extension NodeOperations {
 
     package func deleteJob(_ name: JobName, ifVersion: Int?) async throws(OperationError) {
         let current = try current()
-        guard let known = try await storing({ try await current.jobs.job(name) }) else {
+        guard let known = try await storing({ try await current.jobs.job(name, isCertain: true) }) else {
             throw OperationError(.notFound, code: "E2003", "there is no job \(name)")
         }
         try await storing { try await checkPinnedBound(current.session) }
@@ -252,7 +252,7 @@ extension NodeOperations {
 
     package func job(_ name: JobName) async throws(OperationError) -> JobView {
         let current = try current()
-        guard let known = try await storing({ try await current.jobs.job(name) }) else {
+        guard let known = try await storing({ try await current.jobs.job(name, isCertain: true) }) else {
             throw OperationError(
                 .notFound,
                 code: "E2003",

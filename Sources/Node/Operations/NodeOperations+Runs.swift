@@ -15,7 +15,8 @@ extension NodeOperations {
 
     package func createRun(_ request: RunRequest) async throws(OperationError) -> (RunView, isNew: Bool) {
         let current = try current()
-        guard let known = try await storing({ try await current.jobs.job(request.job) }) else {
+        guard let known = try await storing({ try await current.jobs.job(request.job, isCertain: true) })
+        else {
             throw OperationError(.notFound, code: "E2003", "there is no job \(request.job)")
         }
         let params = try checked(request.params, known.job.definition)
@@ -175,18 +176,11 @@ extension NodeOperations {
             mirrorError = error
         }
         let current = try current()
-        // In the order in which a run goes: what has left one place by the time of a look is found at a later one.
         let stored: MirroredRun? = try await storing {
-            if let entry: QueueEntry = try await optional(current.session, layout.queueEntry(id)) {
-                return MirroredRun(run: view(of: entry), tasks: [])
-            }
-            if let live = try await liveRun(id, current) {
-                return MirroredRun(run: live.view, tasks: live.taskSummaries)
-            }
-            return try await outboxed(current.session).lazy.compactMap { record in
-                guard case .run(let view, let tasks) = record, view.id == id else { return nil }
-                return MirroredRun(run: view, tasks: tasks)
-            }.last
+            if let stored = try await storedRun(id, current) { return stored }
+            // Another node may have just accepted it, and this session's server be behind.
+            try await current.session.sync(layout.jobQueue)
+            return try await storedRun(id, current)
         }
         if let stored { return stored }
         if let mirrorError { throw mirrorError }
@@ -199,6 +193,21 @@ extension NodeOperations {
             "there is no run \(id)",
             hint: "`skyfire list runs` shows what there is"
         )
+    }
+
+    /// A run as the store has it, in the order in which it goes: what has left one place by the time of a look is found at a
+    /// later one.
+    private func storedRun(_ id: RunID, _ current: NodeContext.Current) async throws -> MirroredRun? {
+        if let entry: QueueEntry = try await optional(current.session, layout.queueEntry(id)) {
+            return MirroredRun(run: view(of: entry), tasks: [])
+        }
+        if let live = try await liveRun(id, current) {
+            return MirroredRun(run: live.view, tasks: live.taskSummaries)
+        }
+        return try await outboxed(current.session).lazy.compactMap { record in
+            guard case .run(let view, let tasks) = record, view.id == id else { return nil }
+            return MirroredRun(run: view, tasks: tasks)
+        }.last
     }
 
     /// The run's record, while it lives.
@@ -269,14 +278,26 @@ extension NodeOperations {
             case .pause: .pause(run)
             case .resume: .resume(run)
             }
-        do throws(OperationError) {
-            try await command(kind, reason: reason)
-        } catch {
-            // "Not live" may mean "never existed".
-            if error.code == "E2012" { _ = try await self.run(run) }
-            throw error
+        // An entry that the leader has not read yet is not live for it: of a long queue it takes the news once a second.
+        for _ in 0..<20 {
+            do throws(OperationError) {
+                try await command(kind, reason: reason)
+                return try await self.run(run).run
+            } catch {
+                guard error.code == "E2012" else { throw error }
+                // "Not live" may mean "never existed".
+                let view = try await self.run(run).run
+                guard view.state == .queued, action == .cancel || action == .kill,
+                    await time.pause(.milliseconds(250))
+                else { throw error }
+            }
         }
-        return try await self.run(run).run
+        throw OperationError(
+            .unavailable,
+            code: "E2008",
+            "the leader has not read the entry of \(run) in the queue yet",
+            hint: "try again in a moment"
+        )
     }
 
     private func checkCommandBound(_ session: any ZnodeSession) async throws {

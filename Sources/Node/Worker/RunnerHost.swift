@@ -166,16 +166,16 @@ package final class RunnerHost: AttemptHost {
     private func compare(_ held: [HeldProcess], hasDied: Bool) {
         let known = Set(held.map(\.id))
         let reason = hasDied ? "the runner died" : "the connection to the runner was lost"
-        logger.error(
-            hasDied ? "The runner died; its attempts died with it" : "The connection to the runner was lost",
-            metadata: [LogKeys.count: "\(held.count)"]
-        )
         let (gone, strangers) = live.withLock { live in
             (
                 live.filter { $0.value.action == nil && !known.contains($0.key) },
                 known.filter { live[$0] == nil }
             )
         }
+        logger.error(
+            hasDied ? "The runner died; its attempts died with it" : "The connection to the runner was lost",
+            metadata: [LogKeys.count: "\(gone.values.count { !$0.hasEnded })"]
+        )
         for id in strangers { client.stop(id, kills: true) }
         for (id, entry) in gone where !entry.hasEnded {
             finish(id) { live in

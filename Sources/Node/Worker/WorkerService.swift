@@ -19,6 +19,8 @@ package final class WorkerService: Sendable {
         /// T5 beside the first would find no assignment, and be told that the attempt was taken away.
         var finishing: Set<AttemptID> = []
         var desk: Desk?
+        /// The session whose lease was ended before it was.
+        var endedLease: Int64?
     }
 
     /// Where the commands of one session are carried out.
@@ -86,7 +88,18 @@ package final class WorkerService: Sendable {
     /// Lets exclusive attempts go on as far as the session's last confirmed write allows.
     package func renewLease(_ session: any ZnodeSession) {
         let terms = LeaseTerms(sessionTimeout: session.timeout)
-        host.renewLease(until: session.lastConfirmedWrite + terms.length, warning: terms.warning)
+        work.withLock { work in
+            guard work.endedLease != session.id else { return }
+            host.renewLease(until: session.lastConfirmedWrite + terms.length, warning: terms.warning)
+        }
+    }
+
+    /// Ends exclusive attempts at once: this session is about to be given up, and the store will not wait for the lease.
+    package func endLease(_ session: any ZnodeSession) {
+        work.withLock { work in
+            work.endedLease = session.id
+            host.renewLease(until: time.instant(), warning: .zero)
+        }
     }
 
     package func drain() { work.withLock { $0.core.drain() } }
@@ -360,6 +373,7 @@ package final class WorkerService: Sendable {
     private func forget(_ attempt: AttemptID) {
         work.withLock { work in
             work.exclusive.remove(attempt)
+            work.assignments[attempt] = nil
             work.stamps[attempt] = nil
         }
     }

@@ -29,6 +29,22 @@ package struct JobTimers: Sendable {
     package func next(after time: UnixTime) -> UnixTime? {
         schedules.compactMap { $0.next(after: time) }.min()
     }
+
+    /// The last due time before an instant; `first` is one that is.
+    func last(before end: UnixTime, from first: UnixTime) -> UnixTime {
+        // Back from the end in longer and longer steps until one has a due time behind it, then forward: through a few.
+        var step: Int64 = 1
+        var last = first
+        while end.seconds - step > first.seconds {
+            if let found = next(after: end.adding(seconds: -step)), found < end {
+                last = found
+                break
+            }
+            step *= 2
+        }
+        while let following = next(after: last), following < end { last = following }
+        return last
+    }
 }
 
 extension Schedule {
@@ -212,11 +228,15 @@ package struct TriggerCore: Sendable {
         let timers = entry.timers
         var times: [UnixTime] = []
         var time = entry.mark
-        // A long absence may leave more due times than anybody wants to hear of: those far before the window are
-        // passed over in one step.
+        // A long absence may leave more due times than anybody wants to hear of: of those far before the window the last
+        // one has a record, which tells of all.
         let horizon = now.adding(seconds: -max(timers.windowSeconds, 3_600))
-        if time < horizon, let next = timers.next(after: time), next < horizon {
-            time = horizon.adding(seconds: -1)
+        var passedOver: (first: UnixTime, last: UnixTime)?
+        if time < horizon, let first = timers.next(after: time), first < horizon {
+            let last = timers.last(before: horizon, from: first)
+            passedOver = (first, last)
+            times.append(last)
+            time = last
         }
         while times.count < Self.firingLimit, let next = timers.next(after: time), next <= now {
             times.append(next)
@@ -226,6 +246,18 @@ package struct TriggerCore: Sendable {
         var runs: [Firing.DueRun] = []
         let lastMissed = times.last { isMissed($0, entry, now) }
         for time in times {
+            if let passedOver, time == passedOver.last {
+                let others =
+                    passedOver.first == time
+                    ? "" : ", as was each due time before it since \(passedOver.first.rfc3339)"
+                runs.append(
+                    .init(
+                        logicalTime: time,
+                        suppression: "E3002 missed by more than the misfire window and an hour\(others)"
+                    )
+                )
+                continue
+            }
             guard isMissed(time, entry, now) else {
                 runs.append(.init(logicalTime: time, suppression: nil))
                 continue

@@ -77,11 +77,7 @@ final class Judge: @unchecked Sendable {
     private var stopped: Set<RunID> = []
     private(set) var paused: Set<RunID> = []
     private var causes: [RunID: String] = [:]
-    /// How often each unit has lost its worker after a start, and the transaction that was its last loss.
-    private var losses: [Unit: (count: Int, last: Int)] = [:]
-    /// Requests to resume a run that have no verdict yet, by name, and the transaction that last resumed each run.
-    private var resumes: [String: RunID] = [:]
-    private var resumed: [RunID: Int] = [:]
+    private var losses = Losses()
     private(set) var finals: [RunID: (state: RunState, version: MirrorVersion)] = [:]
     /// The last record of each attempt's end.
     private(set) var finalAttempts: [AttemptID: (view: AttemptView, version: MirrorVersion)] = [:]
@@ -131,7 +127,10 @@ final class Judge: @unchecked Sendable {
         var filled: Set<WorkerID> = []
         let marksBefore = marks
         for (kind, path, znode) in changes {
-            if case .command(let name) = path { commandChanged(name, kind, data[znode], znode, transaction) }
+            guard case .command(let name) = path, kind != .deleted,
+                let record = decode(CommandRecord.self, data[znode], znode)
+            else { continue }
+            losses.commandChanged(name, record, at: transaction.index)
         }
         for (kind, path, znode) in changes {
             switch path {
@@ -394,7 +393,6 @@ final class Judge: @unchecked Sendable {
         switch kind {
         case .created:
             judgePlacement(attempt, worker)
-            judgeLosses(attempt)
             placed[attempt] = Placed(
                 worker: worker,
                 index: transaction.index,
@@ -414,7 +412,7 @@ final class Judge: @unchecked Sendable {
             placed[attempt]?.end = "taken"
             // What has not started may be taken back, as when its run is stopped.
             guard let known = placed[attempt], known.isStarted else { return }
-            lost(attempt, transaction.index)
+            losses.lost(unit(of: attempt), at: transaction.index)
             if registrations[worker] != nil {
                 violate(.takeover, "\(attempt.znodeName) is taken from \(worker), which is there")
             } else if known.isExclusive, let gone = goneAt[worker], loop.now - gone < killMargin {
@@ -438,7 +436,7 @@ final class Judge: @unchecked Sendable {
     }
 
     private func judgePlacement(_ attempt: AttemptID, _ worker: WorkerID) {
-        let unit = Unit(run: attempt.run, task: attempt.task, partition: attempt.partition)
+        let unit = self.unit(of: attempt)
         let name = attempt.znodeName
         if placed[attempt] != nil { violate(.once, "\(name) is placed a second time") }
         if succeeded.contains(unit) { violate(.fencing, "\(name) is placed after an attempt has succeeded") }
@@ -452,12 +450,20 @@ final class Judge: @unchecked Sendable {
         latest[unit] = attempt.number
         if finals[attempt.run] != nil { violate(.finality, "\(name) is placed after its run is over") }
         if stopped.contains(attempt.run) { violate(.finality, "\(name) is placed after its run was stopped") }
+        let task = admitted[attempt.run]?.tasks.first { $0.id == attempt.task }
+        if let objection = losses.objection(to: unit, of: task) {
+            violate(.loss, "\(name) is placed \(objection)")
+        }
         guard let registration = registrations[worker] else {
             violate(.places, "\(name) is placed on \(worker), which is not there")
             return
         }
         if registration.isDraining { violate(.places, "\(name) is placed on \(worker), which drains") }
         judgeNeeds(attempt)
+    }
+
+    private func unit(of attempt: AttemptID) -> Unit {
+        Unit(run: attempt.run, task: attempt.task, partition: attempt.partition)
     }
 
     private func judgeNeeds(_ attempt: AttemptID) {
@@ -478,43 +484,6 @@ final class Judge: @unchecked Sendable {
         }
     }
 
-    private func commandChanged(
-        _ name: String,
-        _ kind: ZnodeChange.Kind,
-        _ data: [UInt8]?,
-        _ znode: ZnodePath,
-        _ transaction: CommittedTransaction
-    ) {
-        guard kind != .deleted, let record = decode(CommandRecord.self, data, znode) else { return }
-        if case .resume(let run)? = record.request?.kind { resumes[name] = run }
-        guard let verdict = record.verdict, let run = resumes.removeValue(forKey: name) else { return }
-        if verdict.isAccepted { resumed[run] = transaction.index }
-    }
-
-    /// An attempt that had started has lost its worker.
-    private func lost(_ attempt: AttemptID, _ index: Int) {
-        let unit = Unit(run: attempt.run, task: attempt.task, partition: attempt.partition)
-        losses[unit] = ((losses[unit]?.count ?? 0) + 1, index)
-    }
-
-    /// An attempt is placed: what became of those before it allows that.
-    private func judgeLosses(_ attempt: AttemptID) {
-        let unit = Unit(run: attempt.run, task: attempt.task, partition: attempt.partition)
-        guard let loss = losses[unit],
-            let task = admitted[attempt.run]?.tasks.first(where: { $0.id == attempt.task })
-        else { return }
-        let name = attempt.znodeName
-        if loss.count >= 3 { violate(.loss, "\(name) is placed after \(loss.count) losses") }
-        switch task.onLost ?? .rerun {
-        case .rerun: break
-        case .fail: violate(.loss, "\(name) is placed after a loss, and on_lost is fail")
-        case .hold:
-            if resumed[attempt.run].map({ $0 > loss.last }) != true {
-                violate(.loss, "\(name) is placed after a loss, on_lost is hold, and its run was not resumed")
-            }
-        }
-    }
-
     private func finished(_ report: ReportName, isTaken: Bool, _ index: Int) {
         let attempt = report.attempt
         guard isTaken else {
@@ -526,10 +495,10 @@ final class Judge: @unchecked Sendable {
         }
         placed[attempt]?.end = report.outcome
         if report.outcome == AttemptOutcome.lost.rawValue, placed[attempt]?.isStarted == true {
-            lost(attempt, index)
+            losses.lost(unit(of: attempt), at: index)
         }
         if report.outcome == AttemptOutcome.succeeded.rawValue {
-            succeeded.insert(Unit(run: attempt.run, task: attempt.task, partition: attempt.partition))
+            succeeded.insert(unit(of: attempt))
         }
     }
 

@@ -151,12 +151,38 @@ import Testing
         let first = core.due(at: at(365 * 86_400), limit: 1)
         #expect(first.count == 1 && first.first?.runs.count == TriggerCore.firingLimit)
         core.fired(job, mark: first.first?.mark ?? zero)
+        // What lies before the window has one record.
+        let last = 365 * 86_400 - 3_601
+        #expect(first.first?.runs.first?.logicalTime == at(Int64(last)))
+        let reason = first.first?.runs.first?.suppression
+        #expect(reason?.hasPrefix("E3002 missed by more than the misfire window") == true)
+        #expect(reason?.hasSuffix("as was each due time before it since \(at(1).rfc3339)") == true)
+        #expect(first.first?.runs.dropFirst().allSatisfy { $0.suppression == nil } == true)
         let rest = fireAll(&core, at: at(365 * 86_400))
-        #expect(rest.count + TriggerCore.firingLimit == 3_601 && rest.allSatisfy { $0 > 0 })
-        // Just the last one with run_once, however many there were.
+        #expect(rest.count + TriggerCore.firingLimit == 3_602 && rest.allSatisfy { $0 > 0 })
+        // Just the last missed one with run_once, however many there were, and what is on time.
         var once = TriggerCore()
         once.own(job, try timers([1], .runOnce, window: 1_000), mark: zero, since: at(86_400))
-        #expect(fireAll(&once, at: at(86_400)).filter { $0 > 0 } == [86_400])
+        #expect(fireAll(&once, at: at(86_400)).filter { $0 > 0 } == [86_399, 86_400])
+    }
+
+    /// However long the absence and however rare the due times: those with a record tell of the others.
+    @Test func nothingIsMissedInSilence() throws {
+        for (every, window) in [(86_400, 3_600), (86_400, nil), (7_200, 10), (1_000, 90_000), (3_601, 3_600)]
+            as [(Int64, Int64?)]
+        {
+            for policy in [Misfire.Policy.skip, .runOnce, .runAll] {
+                for absence: Int64 in [30_000, 90_000, 1_000_000] {
+                    var core = TriggerCore()
+                    core.own(job, try timers([every], policy, window: window), mark: zero, since: at(absence))
+                    let due = Array(stride(from: every, through: absence, by: Int64.Stride(every)))
+                    let horizon = absence - max(window ?? 3_600, 3_600)
+                    let expected = due.filter { $0 >= horizon } + due.filter { $0 < horizon }.suffix(1)
+                    let fired = fireAll(&core, at: at(absence)).map(abs)
+                    #expect(fired == expected.sorted(), "\(every) \(String(describing: window)) \(absence)")
+                }
+            }
+        }
     }
 
     @Test func clockThatStepsBack() throws {
