@@ -24,7 +24,8 @@ enum OpenAPISchemas {
         ),
         "Cluster": object(
             [
-                "id": text, "mode": choice(["solo", "cluster"]), "is_paused": boolean, "leader": text,
+                "id": text, "mode": choice(["solo", "cluster"]), "is_paused": boolean,
+                "pause_reason": text, "leader": text,
                 "leader_address": text, "term": integer, "workers": integer, "queued": integer,
                 "oldest_queued_at": time, "is_safe_mode": boolean, "incidents": integer, "mirror": text,
                 "version": text,

@@ -50,7 +50,8 @@ extension ErrorCatalogue {
             "E2006",
             "request too large",
             cause:
-                "The body has more than 1 MiB, or the definition more than 256 KiB in canonical form.",
+                "The body has more than 1 MiB, or the definition more than 256 KiB in canonical form or 64 KiB as it is "
+                + "stored (compressed).",
             mend:
                 "Send less at a time, or split the job.",
             example: "a body of 2 MiB"

@@ -53,7 +53,12 @@ package final class Node: Sendable {
             mode: configuration.mode,
             version: configuration.version,
             places: ([self] + siblings).map { node in
-                .init(worker: { node.workerID }, directory: node.directory, logSpace: node.logSpace)
+                .init(
+                    worker: { node.workerID },
+                    directory: node.directory,
+                    logSpace: node.logSpace,
+                    heldTimers: { node.context.current?.triggers?.heldCount }
+                )
             },
             zones: configuration.zones,
             time: context.clusterTime(time),

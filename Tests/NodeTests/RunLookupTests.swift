@@ -60,6 +60,48 @@ import ZnodeStore
         await bench.other.close()
     }
 
+    /// The mirror does not know them yet, and whoever looks for what is not over does not see why.
+    @Test func queuedRunsAreListed() async throws {
+        let bench = try await Bench()
+        let (name, other) = (try JobName("hello"), try JobName("other"))
+        let operations = try operations(bench, bench.session, WorkerID(number: 1))
+        let start = UnixTime(seconds: 1_800_000_000)
+        var ids: [RunID] = []
+        for number in 0..<5 {
+            let id = RunID(job: number == 3 ? other : name, logicalTime: start.adding(seconds: Int64(number)))
+            ids.append(id)
+            let entry = QueueEntry(
+                run: id,
+                jobVersion: 1,
+                cause: .manual,
+                priority: 50,
+                queuedAt: WallTime(start),
+                traceID: "t"
+            )
+            _ = try await bench.other.create(bench.layout.queueEntry(id), data: RecordCoding.encode(entry))
+        }
+        func all(_ query: RunQuery) async throws -> [RunID] {
+            var (query, found) = (query, [RunID]())
+            repeat {
+                let page = try await operations.runs(query)
+                #expect(page.items.count <= query.limit)
+                found += page.items.map(\.id)
+                query.cursor = page.nextCursor
+            } while query.cursor != nil
+            return found
+        }
+        for limit in [1, 2, 5, 100] {
+            #expect(try await all(RunQuery(states: [.queued, .running], limit: limit)) == ids.sorted())
+        }
+        #expect(try await all(RunQuery(job: other, states: [.queued])) == [ids[3]])
+        let since = WallTime(start.adding(seconds: 4))
+        #expect(try await all(RunQuery(states: [.queued], since: since)) == [ids[4]])
+        #expect(try await all(RunQuery(states: [.running])).isEmpty)
+        #expect(try await all(RunQuery()).isEmpty, "of all there ever were the mirror alone tells")
+        await bench.session.close()
+        await bench.other.close()
+    }
+
     /// A run goes from the queue to the live ones between the first look for it and the second, whichever they are.
     @Test func runIsFoundWhileItIsAdmitted() async throws {
         let bench = try await Bench()

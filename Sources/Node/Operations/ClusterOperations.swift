@@ -124,6 +124,8 @@ package struct ClusterView: Hashable, Sendable, Codable {
     /// `solo` or `cluster`.
     package var mode: String
     package var isPaused: Bool
+    /// Why, as whoever paused it has said.
+    package var pauseReason: String?
     package var leader: WorkerID?
     package var leaderAddress: String?
     package var term: Int?
@@ -142,6 +144,7 @@ package struct ClusterView: Hashable, Sendable, Codable {
     enum CodingKeys: String, CodingKey {
         case id, mode, leader, term, workers, queued, incidents, mirror, version
         case isPaused = "is_paused"
+        case pauseReason = "pause_reason"
         case isSafeMode = "is_safe_mode"
         case leaderAddress = "leader_address"
         case oldestQueuedAt = "oldest_queued_at"
@@ -151,6 +154,7 @@ package struct ClusterView: Hashable, Sendable, Codable {
         id: String,
         mode: String,
         isPaused: Bool,
+        pauseReason: String? = nil,
         leader: WorkerID?,
         leaderAddress: String?,
         term: Int?,
@@ -165,6 +169,7 @@ package struct ClusterView: Hashable, Sendable, Codable {
         self.id = id
         self.mode = mode
         self.isPaused = isPaused
+        self.pauseReason = pauseReason
         self.leader = leader
         self.leaderAddress = leaderAddress
         self.term = term

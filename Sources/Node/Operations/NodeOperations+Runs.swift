@@ -259,9 +259,48 @@ extension NodeOperations {
         return live.latestAttempts
     }
 
+    /// The mirror knows a run from its admission on. What waits in the queue is asked of the store where queued runs are
+    /// wanted, and comes first.
     package func runs(_ query: RunQuery) async throws(OperationError) -> Page<RunView> {
         let mirror = try mirror()
-        return try await storing { try await mirror.runs(query) }
+        var rest = query
+        var queued: [RunView] = []
+        if query.states.contains(.queued), query.cursor?.hasPrefix(Self.queueCursor) ?? true {
+            let page = try await storing { try await queuedRuns(query) }
+            if page.nextCursor != nil { return page }
+            queued = page.items
+            rest.cursor = nil
+            rest.limit -= queued.count
+        }
+        let wanted = rest
+        var page = try await storing { try await mirror.runs(wanted) }
+        let admitted = Set(page.items.map(\.id))
+        page.items = queued.filter { !admitted.contains($0.id) } + page.items
+        return page
+    }
+
+    /// A cursor into the queue: this, then the last entry of the page before.
+    private static var queueCursor: String { "queue:" }
+
+    /// A page of the queue, by id. There is a next one where this one is full. Without contact there is nothing to tell of.
+    private func queuedRuns(_ query: RunQuery) async throws -> Page<RunView> {
+        var page = Page<RunView>(items: [], nextCursor: nil)
+        guard let current = context.current, current.session.state == .connected else { return page }
+        let last = query.cursor.map { String($0.dropFirst(Self.queueCursor.count)) } ?? ""
+        let names = try await current.session.children(layout.jobQueue).filter { name in
+            guard name > last, let run = RunID(name), query.job.map({ $0 == run.job }) ?? true else {
+                return false
+            }
+            return query.since.map { WallTime(run.logicalTime) >= $0 } ?? true
+        }
+        for name in names.sorted().prefix(query.limit) {
+            if let entry: QueueEntry = try await optional(current.session, layout.jobQueue.child(name)) {
+                page.items.append(view(of: entry))
+            }
+            page.nextCursor = Self.queueCursor + name
+        }
+        if names.count < query.limit { page.nextCursor = nil }
+        return page
     }
 
     // MARK: Commands

@@ -25,6 +25,8 @@ package struct NodeOperations: ClusterOperations {
         var worker: @Sendable () -> WorkerID?
         var directory: DataDirectory
         var logSpace: LogSpace
+        /// How many timers it holds; nil where it fires none.
+        var heldTimers: @Sendable () -> Int? = { nil }
     }
 
     init(
@@ -50,7 +52,11 @@ package struct NodeOperations: ClusterOperations {
 
     package var worker: WorkerID? { context.current?.worker }
 
-    package var heldTimers: Int? { context.current?.triggers?.heldCount }
+    /// Of all nodes of this process, which has one set of metrics.
+    package var heldTimers: Int? {
+        let held = places.compactMap { $0.heldTimers() }
+        return held.isEmpty ? nil : held.reduce(0, +)
+    }
 
     func current() throws(OperationError) -> NodeContext.Current {
         guard let current = context.current, current.session.state == .connected else {
@@ -196,6 +202,7 @@ package struct NodeOperations: ClusterOperations {
                 id: context.clusterID ?? "",
                 mode: mode,
                 isPaused: context.configuration.isPaused,
+                pauseReason: context.configuration.pauseReason,
                 leader: master?.worker,
                 leaderAddress: master?.address,
                 term: term?.term,

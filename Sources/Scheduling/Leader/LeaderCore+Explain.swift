@@ -10,11 +10,7 @@ extension LeaderCore {
             let message = "the run is paused" + (run.reason.map { ": \($0)" } ?? "")
             blockers.append(Blocker(kind: "paused", message: message))
         }
-        if isSafeMode {
-            blockers.append(
-                Blocker(kind: "safe_mode", message: "fewer than half of the known workers are present")
-            )
-        }
+        if let blocker = safeModeBlocker(run) { blockers.append(blocker) }
         for (index, each) in run.job.tasks.enumerated() where task == nil || each.definition.id == task {
             blockers += explainTask(index, of: run, now: now)
             if blockers.count > 100 { break }
@@ -25,6 +21,21 @@ extension LeaderCore {
             )
         }
         return Explanation(run: id, state: run.state.rawValue, blockers: blockers)
+    }
+
+    /// Where attempts of a run are on workers that are gone, and nothing is taken over.
+    private func safeModeBlocker(_ run: LiveRun) -> Blocker? {
+        guard isSafeMode else { return nil }
+        let holders = run.units.lazy.filter { $0.state.hasLiveAttempt }.map { WorkerID(number: $0.worker) }
+        let gone = Set(holders).filter { workers[$0]?.isPresent != true }.sorted()
+        guard !gone.isEmpty else { return nil }
+        let names = gone.prefix(10).map(\.description).joined(separator: ", ")
+        return Blocker(
+            kind: "safe_mode",
+            message:
+                "attempts are on \(names), which are gone, and nothing is taken over while fewer than half of the "
+                + "known workers are present: start them, or give them up with `skyfire cluster takeover`"
+        )
     }
 
     /// What holds all runs back.

@@ -106,6 +106,7 @@ package enum Columns {
         Column("CLUSTER", "id"),
         Column("MODE", "mode"),
         Column("STATE", .state) { if case .bool(true) = $0["is_paused"] { "paused" } else { "running" } },
+        Column("PAUSE REASON", "pause_reason", isWide: true),
         Column("SAFE MODE") { cluster in
             if case .bool(let isSafeMode) = cluster["is_safe_mode"] { isSafeMode ? "yes" : "no" } else { "" }
         },

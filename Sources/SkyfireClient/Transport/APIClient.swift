@@ -16,6 +16,8 @@ package struct APIClient: Sendable {
 
     /// How long an answer may take.
     private static let answerTimeout = TimeAmount.seconds(60)
+    /// The same where another server can be asked instead.
+    private static let impatience = TimeAmount.seconds(10)
     private static let largestAnswer = 1 << 28
 
     /// One for the process; never shut down, since the process ends with its verb.
@@ -66,8 +68,8 @@ package struct APIClient: Sendable {
 
     /// Sends something to the first server that answers. Whatever it answers is returned.
     ///
-    /// Where a connection breaks after the request went out, only requests that may be repeated go to the next
-    /// server: reads, and those with an `Idempotency-Key`.
+    /// Where a connection breaks after the request went out, or a server answers that it cannot do it now (503), only
+    /// requests that may be repeated go to the next server: reads, and those with an `Idempotency-Key`.
     package func send(
         _ method: Method,
         _ path: String,
@@ -75,7 +77,7 @@ package struct APIClient: Sendable {
         headers: [(String, String)] = []
     ) async throws -> APIAnswer {
         let mayRepeat = method == .get || method == .head || headers.contains { $0.0 == "Idempotency-Key" }
-        return try await overServers(mayRepeat: mayRepeat) { server in
+        return try await overServers(mayRepeat: mayRepeat, canDoIt: { $0.status != 503 }) { server, timeout in
             var request = request(method, server + path, headers: headers)
             if let json {
                 if !headers.contains(where: { $0.0.lowercased() == "content-type" }) {
@@ -85,7 +87,7 @@ package struct APIClient: Sendable {
             }
             let clock = ContinuousClock()
             let start = clock.now
-            let response = try await Self.http.execute(request, timeout: Self.answerTimeout)
+            let response = try await Self.http.execute(request, timeout: timeout)
             let body = try await response.body.collect(upTo: Self.largestAnswer)
             let time = TimeText.span(Int64((clock.now - start) / .milliseconds(1)))
             console.detail(
@@ -108,7 +110,10 @@ package struct APIClient: Sendable {
         _ handle: (ServerSentEvent) async throws -> Bool
     ) async throws -> Bool {
         let headers = [("Accept", "text/event-stream")] + (lastEventID.map { [("Last-Event-ID", $0)] } ?? [])
-        let response = try await overServers(mayRepeat: true) { server in
+        let response = try await overServers(
+            mayRepeat: true,
+            canDoIt: { (response: HTTPClientResponse) in response.status != .serviceUnavailable }
+        ) { server, _ in
             let response = try await Self.http.execute(
                 request(.get, server + path.description, headers: headers),
                 timeout: .hours(24 * 365)
@@ -157,12 +162,19 @@ package struct APIClient: Sendable {
 
     private func overServers<Value: Sendable>(
         mayRepeat: Bool,
-        _ ask: (String) async throws -> Value
+        canDoIt: (Value) -> Bool,
+        _ ask: (String, TimeAmount) async throws -> Value
     ) async throws -> Value {
         var failures: [String] = []
-        for server in servers.urls {
+        /// Of a server that cannot do it now: better than none.
+        var refusal: Value?
+        for (index, server) in servers.urls.enumerated() {
+            let hasOthers = mayRepeat && index < servers.urls.count - 1
             do {
-                return try await ask(server)
+                let answer = try await ask(server, hasOthers ? Self.impatience : Self.answerTimeout)
+                if canDoIt(answer) || !mayRepeat { return answer }
+                refusal = answer
+                if hasOthers { console.detail("\(server) cannot do it now; the next one is asked") }
             } catch {
                 try Task.checkCancellation()
                 let failure = ConnectionFailure(error)
@@ -177,6 +189,7 @@ package struct APIClient: Sendable {
                 failures.append("\(server) \(failure.reason)")
             }
         }
+        if let refusal { return refusal }
         throw ClientError(
             .unreachable,
             failures.joined(separator: ", "),
