@@ -170,7 +170,7 @@ package struct OutboxLife: Hashable, Sendable {
 /// A command of a person, with its verdict.
 package struct CommandLife: Hashable, Sendable {
     package var id: String
-    /// `cancel`, `kill`, `pause`, `resume`, `deleteJob`, `replaceJob`.
+    /// `cancel`, `kill`, `pause`, `resume`, `deleteJob`, `replaceJob`, `learnJob`.
     package var kind: String?
     /// The run or the job.
     package var target: String?

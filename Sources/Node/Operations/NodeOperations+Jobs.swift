@@ -1,13 +1,30 @@
 import Coordination
 import Cron
+import Logging
 package import Scheduling
 import ZnodeStore
 
 extension NodeOperations {
     package func createJob(_ definition: JobDefinition) async throws(OperationError) -> JobView {
         let current = try current()
-        return try await storing {
+        let job = try await storing {
             try await submit(definition, current, creationID: time.randomID())
+        }
+        if !(definition.after ?? []).isEmpty { await tellLeader(of: job.name) }
+        return job
+    }
+
+    /// The leader starts what comes after a job by a graph that it reads in the background, which may take a while where
+    /// jobs are many, or after a cut. The submit is answered when the new job is in it, so that no end of another job that
+    /// follows is missed. It is accepted however this goes: a new leader reads everything.
+    private func tellLeader(of name: JobName) async {
+        do throws(OperationError) {
+            try await command(.learnJob(name), reason: nil, within: .seconds(5))
+        } catch {
+            logger.debug(
+                "The leader was not told of a new job",
+                metadata: [LogKeys.job: "\(name)", LogKeys.error: "\(error)"]
+            )
         }
     }
 

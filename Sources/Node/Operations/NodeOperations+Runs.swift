@@ -367,7 +367,11 @@ extension NodeOperations {
     }
 
     /// Leaves a command in the leader's mailbox and waits for the verdict.
-    func command(_ kind: CommandRequest.Kind, reason: String?) async throws(OperationError) {
+    func command(
+        _ kind: CommandRequest.Kind,
+        reason: String?,
+        within limit: Duration = .seconds(15)
+    ) async throws(OperationError) {
         let current = try current()
         let request = CommandRequest(
             id: time.randomID(),
@@ -380,7 +384,7 @@ extension NodeOperations {
             try await checkCommandBound(current.session)
             let data = RecordCoding.encode(CommandRecord(request: request))
             _ = try await current.session.create(path, data: data)
-            return try await withDeadline(.seconds(15), time) {
+            return try await withDeadline(limit, time) {
                 for try await znode in current.session.updates(of: path) {
                     guard let znode else { return nil }
                     let record = try RecordCoding.decode(CommandRecord.self, from: znode.data, path: path)

@@ -76,7 +76,8 @@ package final class DataDirectory: Sendable {
         else {
             return false
         }
-        return endedAt.milliseconds <= mark && access(logDirectory(attempt), F_OK) != 0
+        // Times of files are those of the last tick of the kernel's clock, and the store's clock may differ a little.
+        return endedAt.milliseconds <= mark + 2_000 && access(logDirectory(attempt), F_OK) != 0
     }
 
     /// Logs that were last written to up to this moment may be gone.

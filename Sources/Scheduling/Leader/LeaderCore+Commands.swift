@@ -28,7 +28,14 @@ extension LeaderCore {
             carryOut(on: name, version, creationID) { $0.delete($1, &planning) }
         case .replaceJob(let definition, let version, let creationID):
             carryOut(on: definition.name, version, creationID) { $0.replace($1, with: definition, &planning) }
+        case .learnJob(let name): carryOut(on: name, nil, nil) { $0.learn($1) }
         }
+    }
+
+    private mutating func learn(_ known: KnownJob) -> Verdict {
+        let definition = known.job.definition
+        graph.set(definition.name, after: (definition.after ?? []).map(\.job))
+        return Verdict(isAccepted: true, message: "\(definition.name) is known")
     }
 
     private mutating func stopRun(

@@ -303,7 +303,7 @@ package struct LeaderCore: Sendable {
         commands.append(command)
         // What was known of the jobs may have been read before the request was made.
         switch command.kind {
-        case .deleteJob(let name, _, _): jobChanged(name)
+        case .deleteJob(let name, _, _), .learnJob(let name): jobChanged(name)
         case .replaceJob(let definition, _, _):
             jobChanged(definition.name)
             for upstream in definition.after ?? [] { missingJobs.remove(upstream.job) }

@@ -365,6 +365,8 @@ package struct CommandRequest: Hashable, Sendable, Codable {
         case deleteJob(JobName, ifVersion: Int?, creationID: String? = nil)
         /// Replaces the definition of a job that has dependencies; refused like a deletion where the name is another job's.
         case replaceJob(JobDefinition, ifVersion: Int?, creationID: String? = nil)
+        /// Takes a new job that comes after others into the graph. From the verdict on no end of theirs is missed.
+        case learnJob(JobName)
     }
 
     package var id: String

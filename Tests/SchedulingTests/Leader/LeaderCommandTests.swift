@@ -202,6 +202,34 @@ private let job = Jobs.name("hello")
         #expect(cluster.core.runs[run] != nil)
     }
 
+    /// The catalog may tell of it much later.
+    @Test func newDependentIsKnownFromItsVerdictOn() {
+        var cluster = ModelCluster()
+        cluster.define(Jobs.single("a"))
+        cluster.settle()
+        // Stored; the leader has read nothing of it.
+        cluster.store.jobs[Jobs.name("b")] = KnownJob(
+            owner: WorkerID(number: 0),
+            job: CompiledJob(Jobs.single("b") { $0.after = [Upstream(job: Jobs.name("a"))] }, version: 1),
+            createdAt: cluster.now,
+            storedAt: cluster.now,
+            creationID: "c"
+        )
+        let request = cluster.command(.learnJob(Jobs.name("b")))
+        cluster.settle()
+        #expect(cluster.store.verdicts[request]?.isAccepted == true)
+        let early = cluster.command(.deleteJob(Jobs.name("a"), ifVersion: nil))
+        cluster.settle()
+        #expect(cluster.store.verdicts[early]?.code == "E2013")
+        let run = cluster.enqueue(Jobs.name("a"))
+        cluster.runAll()
+        #expect(cluster.store.finalRuns[run]?.state == .succeeded)
+        #expect(cluster.store.finalRuns.keys.contains { $0.job == Jobs.name("b") })
+        let gone = cluster.command(.learnJob(Jobs.name("nobody")))
+        cluster.settle()
+        #expect(cluster.store.verdicts[gone]?.code == "E2003")
+    }
+
     @Test func entryOfADeletedJobBecomesARecord() {
         var cluster = ModelCluster()
         let run = cluster.enqueue(job)
