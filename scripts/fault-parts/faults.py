@@ -25,6 +25,8 @@ class Fault:
     releases_first = False
     #: Whether attempts may be lost with their worker.
     loses_workers = True
+    #: Whether it may do that to one task three times in a row.
+    may_lose_thrice = False
     #: Whether it is nothing to the attempts that run, but for exclusive ones.
     keeps_attempts = False
     #: Whether the node's attempts run elsewhere within a bound; or those that are exclusive, where they do not go on.
@@ -227,6 +229,8 @@ class Expire(Fault):
     """Every node's session is stolen and closed, one after the other."""
 
     role, releases_first = NOBODY, True
+    # What is taken over from the first goes to the second, and so on.
+    may_lose_thrice = True
 
     def strike(self, scene):
         for node in scene.cluster.nodes:

@@ -261,6 +261,7 @@ class Cell(Scene):
         # Where one machine is lost beforehand, its attempts are.
         self.keeps_attempts = self._fault.keeps_attempts and phase != "reclaim"
         self.loses_workers = self._fault.loses_workers and not self.keeps_attempts
+        self.may_lose_thrice = self._fault.may_lose_thrice
         self._struck = None
         # Where one machine is lost beforehand, half of the others must be left: else nothing is taken over.
         self.cluster_options = dict(self._fault.cluster, count=4 if phase == "reclaim" else 3)
