@@ -14,42 +14,36 @@ package struct LeaderSnapshotReader: Sendable {
         self.jobs = jobs
     }
 
-    /// Returns the snapshot, and in words what could not be read: one damaged run does not stop the others.
+    /// Returns the snapshot, and in words which runs have lost their definition: nobody can lead those.
+    ///
+    /// - Throws: `RecordError` where a record is damaged. What a leader does not know it would run twice, or delete what is
+    ///   needed to mend it, so there is no leader until somebody has mended it or taken it away.
     package func read() async throws -> (snapshot: LeaderSnapshot, unreadable: [String]) {
         var runs: [LiveRun] = []
         var unreadable: [String] = []
         var definitions: [String: CompiledJob] = [:]
         let names = try await session.children(layout.runs)
         for chunk in names.sorted().chunked(64) {
-            unreadable += chunk.filter { RunID($0) == nil }.map {
-                "\(layout.runs) holds \"\($0)\", which is no run"
-            }
-            for (id, parts) in try await readParts(chunk.compactMap { RunID($0) }) {
-                do {
-                    let parts = try parts.get()
-                    let version = try RunRecordCoding.jobVersion(inHeader: parts.header, path: layout.run(id))
-                    let key = "\(id.job)@\(version)"
-                    if definitions[key] == nil {
-                        definitions[key] = try await jobs.job(id.job, version: version)
-                    }
-                    guard let job = definitions[key] else {
-                        throw RecordError(
-                            "\(layout.run(id)) needs version \(version) of \(id.job), which is lost"
-                        )
-                    }
-                    runs.append(
-                        try RunRecordCoding.run(
-                            id,
-                            job: job,
-                            header: parts.header,
-                            chunks: parts.chunks,
-                            outputs: parts.outputs,
-                            path: layout.run(id)
-                        )
+            for (id, parts) in try await readParts(chunk) {
+                let version = try RunRecordCoding.jobVersion(inHeader: parts.header, path: layout.run(id))
+                let key = "\(id.job)@\(version)"
+                if definitions[key] == nil { definitions[key] = try await jobs.job(id.job, version: version) }
+                guard let job = definitions[key] else {
+                    unreadable.append(
+                        "\(layout.run(id)) needs version \(version) of \(id.job), which is lost"
                     )
-                } catch let error as RecordError {
-                    unreadable.append("\(error)")
+                    continue
                 }
+                runs.append(
+                    try RunRecordCoding.run(
+                        id,
+                        job: job,
+                        header: parts.header,
+                        chunks: parts.chunks,
+                        outputs: parts.outputs,
+                        path: layout.run(id)
+                    )
+                )
             }
         }
         var assignments: [LeaderSnapshot.LiveAssignment] = []
@@ -96,19 +90,14 @@ package struct LeaderSnapshotReader: Sendable {
         var outputs: [TaskID: [String: String]]
     }
 
-    private func readParts(_ ids: [RunID]) async throws -> [(RunID, Result<Parts, RecordError>)] {
-        try await withThrowingTaskGroup(of: (RunID, Result<Parts, RecordError>).self) { group in
-            for id in ids {
-                group.addTask {
-                    do {
-                        return (id, .success(try await readParts(id)))
-                    } catch let error as RecordError {
-                        return (id, .failure(error))
-                    }
-                }
+    private func readParts(_ names: ArraySlice<String>) async throws -> [(RunID, Parts)] {
+        try await withThrowingTaskGroup(of: (RunID, Parts)?.self) { group in
+            for name in names {
+                guard let id = RunID(name) else { throw RecordError("\(layout.runs) holds \"\(name)\"") }
+                group.addTask { try await (id, readParts(id)) }
             }
-            var parts: [(RunID, Result<Parts, RecordError>)] = []
-            for try await part in group { parts.append(part) }
+            var parts: [(RunID, Parts)] = []
+            for try await part in group { if let part { parts.append(part) } }
             return parts.sorted { $0.0 < $1.0 }
         }
     }
@@ -122,12 +111,7 @@ package struct LeaderSnapshotReader: Sendable {
             if let chunk = Int(name) {
                 chunks[chunk] = try await session.get(layout.chunk(id, chunk)).data
             } else if name.hasPrefix("out.") {
-                let task: TaskID
-                do throws(NameError) {
-                    task = try TaskID(String(name.dropFirst(4)))
-                } catch {
-                    throw RecordError("\(layout.run(id)) holds \"\(name)\": \(error)")
-                }
+                let task = try TaskID(String(name.dropFirst(4)))
                 let path = layout.output(id, task)
                 parts.outputs[task] = try RecordCoding.decode(
                     [String: String].self,

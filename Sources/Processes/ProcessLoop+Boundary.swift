@@ -9,9 +9,11 @@ extension ProcessLoop {
     private static let mostStrayZombies = 1_000
     /// How long orphans that come and go faster than they can be listed, or that have no environment yet, hold up the end of
     /// what ended. They may be another's.
-    private static let doubtNanoseconds: Int64 = 5_000_000_000
+    private static let doubtNanoseconds: Int64 = 2_000_000_000
     /// How long one look may take beside its walk over `/proc`: leases and deadlines wait for it.
     private static let chaseNanoseconds: Int64 = 20_000_000
+    /// How long it waits for what was killed and is not dead: that may withstand KILL.
+    private static let deathNanoseconds: Int64 = 2_000_000
 
     /// Takes note of the end of a main process, without reaping it, and kills what is left of its group.
     func mainProcessMayHaveEnded(_ process: LiveProcess) {
@@ -131,7 +133,9 @@ extension ProcessLoop {
     ) -> Bool {
         var seen: [pid_t: UInt64] = [:]
         for process in table { seen[process.pid] = process.startTicks }
-        let end = bootNanoseconds() + Self.chaseNanoseconds
+        let begin = bootNanoseconds()
+        let end = begin + Self.chaseNanoseconds
+        var lastNew = begin
         while bootNanoseconds() < end {
             switch adoptedOrphans(until: end) {
             case .untold: return false
@@ -141,9 +145,12 @@ extension ProcessLoop {
                     !$0.isDead && seen.updateValue($0.startTicks, forKey: $0.pid) != $0.startTicks
                 }
                 // What was killed and is not dead yet may have children that are nobody's orphans yet.
-                guard !new.isEmpty || adopted.contains(where: { !$0.isDead && isCondemned($0) }) else {
-                    return false
+                if new.isEmpty {
+                    let isDying = adopted.contains { !$0.isDead && isCondemned($0) }
+                    guard isDying, bootNanoseconds() - lastNew < Self.deathNanoseconds else { return false }
+                    continue
                 }
+                lastNew = bootNanoseconds()
                 let more = chaseSearch.find(boundaries, in: new, mains: mains)
                 condemn(more)
                 for index in found.indices {

@@ -101,6 +101,8 @@ private func demand(
     if let ended = schedule.end { end = min(end, ended - evidence.settle) }
     let step = schedule.oracles.map(\.step).min() ?? 1
     let horizon = max(schedule.definition.misfireWindowSeconds, 3600)
+    // A node fires while its clock is within two seconds of the store's.
+    let clockSlack: Int64 = 3
     let later = known.keys.sorted()
     var time = schedule.begin.floored(by: 1000) + 1
     if step == 60 { time = (time + 59).floored(by: 60) * 60 }
@@ -112,7 +114,7 @@ private func demand(
         guard known[time] == nil, evidence.finalRuns[run] == nil else { continue }
         // The record of the last one that is passed over is older than the horizon itself.
         if let next = later.first(where: { $0 > time }), let entry = known[next]?.first,
-            entry.begin.time / 1000 - next > horizon
+            entry.begin.time / 1000 - next > horizon - clockSlack
         {
             continue
         }

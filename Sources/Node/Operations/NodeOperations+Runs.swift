@@ -151,7 +151,7 @@ extension NodeOperations {
         )
     }
 
-    private func view(of entry: QueueEntry) -> RunView {
+    func view(of entry: QueueEntry) -> RunView {
         RunView(
             id: entry.run,
             jobVersion: entry.jobVersion,
@@ -176,11 +176,16 @@ extension NodeOperations {
             mirrorError = error
         }
         let current = try current()
+        // In the order in which a run goes: what has left one place by the time of a look is found at a later one.
         let stored: MirroredRun? = try await storing {
-            if let stored = try await storedRun(id, current) { return stored }
+            if let stored = try await liveOrQueued(id, current) { return stored }
             // Another node may have just accepted it, and this session's server be behind.
             try await current.session.sync(layout.jobQueue)
-            return try await storedRun(id, current)
+            if let stored = try await liveOrQueued(id, current) { return stored }
+            return try await outboxed(current.session).lazy.compactMap { record in
+                guard case .run(let view, let tasks) = record, view.id == id else { return nil }
+                return MirroredRun(run: view, tasks: tasks)
+            }.last
         }
         if let stored { return stored }
         if let mirrorError { throw mirrorError }
@@ -195,19 +200,12 @@ extension NodeOperations {
         )
     }
 
-    /// A run as the store has it, in the order in which it goes: what has left one place by the time of a look is found at a
-    /// later one.
-    private func storedRun(_ id: RunID, _ current: NodeContext.Current) async throws -> MirroredRun? {
+    private func liveOrQueued(_ id: RunID, _ current: NodeContext.Current) async throws -> MirroredRun? {
         if let entry: QueueEntry = try await optional(current.session, layout.queueEntry(id)) {
             return MirroredRun(run: view(of: entry), tasks: [])
         }
-        if let live = try await liveRun(id, current) {
-            return MirroredRun(run: live.view, tasks: live.taskSummaries)
-        }
-        return try await outboxed(current.session).lazy.compactMap { record in
-            guard case .run(let view, let tasks) = record, view.id == id else { return nil }
-            return MirroredRun(run: view, tasks: tasks)
-        }.last
+        guard let live = try await liveRun(id, current) else { return nil }
+        return MirroredRun(run: live.view, tasks: live.taskSummaries)
     }
 
     /// The run's record, while it lives.
@@ -259,50 +257,6 @@ extension NodeOperations {
         return live.latestAttempts
     }
 
-    /// The mirror knows a run from its admission on. What waits in the queue is asked of the store where queued runs are
-    /// wanted, and comes first.
-    package func runs(_ query: RunQuery) async throws(OperationError) -> Page<RunView> {
-        let mirror = try mirror()
-        var rest = query
-        var queued: [RunView] = []
-        if query.states.contains(.queued), query.cursor?.hasPrefix(Self.queueCursor) ?? true {
-            let page = try await storing { try await queuedRuns(query) }
-            if page.nextCursor != nil { return page }
-            queued = page.items
-            rest.cursor = nil
-            rest.limit -= queued.count
-        }
-        let wanted = rest
-        var page = try await storing { try await mirror.runs(wanted) }
-        let admitted = Set(page.items.map(\.id))
-        page.items = queued.filter { !admitted.contains($0.id) } + page.items
-        return page
-    }
-
-    /// A cursor into the queue: this, then the last entry of the page before.
-    private static var queueCursor: String { "queue:" }
-
-    /// A page of the queue, by id. There is a next one where this one is full. Without contact there is nothing to tell of.
-    private func queuedRuns(_ query: RunQuery) async throws -> Page<RunView> {
-        var page = Page<RunView>(items: [], nextCursor: nil)
-        guard let current = context.current, current.session.state == .connected else { return page }
-        let last = query.cursor.map { String($0.dropFirst(Self.queueCursor.count)) } ?? ""
-        let names = try await current.session.children(layout.jobQueue).filter { name in
-            guard name > last, let run = RunID(name), query.job.map({ $0 == run.job }) ?? true else {
-                return false
-            }
-            return query.since.map { WallTime(run.logicalTime) >= $0 } ?? true
-        }
-        for name in names.sorted().prefix(query.limit) {
-            if let entry: QueueEntry = try await optional(current.session, layout.jobQueue.child(name)) {
-                page.items.append(view(of: entry))
-            }
-            page.nextCursor = Self.queueCursor + name
-        }
-        if names.count < query.limit { page.nextCursor = nil }
-        return page
-    }
-
     // MARK: Commands
 
     package func act(
@@ -318,25 +272,22 @@ extension NodeOperations {
             case .resume: .resume(run)
             }
         // An entry that the leader has not read yet is not live for it: of a long queue it takes the news once a second.
-        for _ in 0..<20 {
+        var tries = 0
+        while true {
             do throws(OperationError) {
                 try await command(kind, reason: reason)
                 return try await self.run(run).run
             } catch {
                 guard error.code == "E2012" else { throw error }
-                // "Not live" may mean "never existed".
+                // "Not live" may mean "never existed", or that it has been admitted since.
                 let view = try await self.run(run).run
-                guard view.state == .queued, action == .cancel || action == .kill,
+                let isAwaited = view.state == .queued || !view.state.isOver && tries < 2
+                guard action == .cancel || action == .kill, isAwaited, tries < 20,
                     await time.pause(.milliseconds(250))
                 else { throw error }
+                tries += 1
             }
         }
-        throw OperationError(
-            .unavailable,
-            code: "E2008",
-            "the leader has not read the entry of \(run) in the queue yet",
-            hint: "try again in a moment"
-        )
     }
 
     private func checkCommandBound(_ session: any ZnodeSession) async throws {

@@ -72,16 +72,18 @@ package final class DataDirectory: Sendable {
 
     /// Whether the log of an attempt that ended then was removed to make room, if it had one.
     package func isLogRemoved(_ attempt: AttemptID, endedAt: WallTime) -> Bool {
-        guard let text = DataDirectory.read("\(path)/logs-removed-through"), let mark = Int64(text.trimmed)
-        else {
-            return false
-        }
+        guard let mark = logsRemovedThrough else { return false }
         // Times of files are those of the last tick of the kernel's clock, and the store's clock may differ a little.
         return endedAt.milliseconds <= mark + 2_000 && access(logDirectory(attempt), F_OK) != 0
     }
 
+    private var logsRemovedThrough: Int64? {
+        DataDirectory.read("\(path)/logs-removed-through").flatMap { Int64($0.trimmed) }
+    }
+
     /// Logs that were last written to up to this moment may be gone.
     package func rememberLogsRemoved(through time: WallTime) throws(DataDirectoryError) {
+        guard time.milliseconds > logsRemovedThrough ?? .min else { return }
         try write("logs-removed-through", "\(time.milliseconds)\n")
     }
 
@@ -118,13 +120,18 @@ package final class DataDirectory: Sendable {
 
     /// Removes a directory and all below it; what does not exist is fine. Links are removed, never followed.
     package static func removeTree(_ path: String) {
+        var own = stat()
+        guard lstat(path, &own) == 0, own.st_mode & S_IFMT == S_IFDIR else {
+            unlink(path)
+            return
+        }
         for name in names(in: path) {
             var status = stat()
             let child = "\(path)/\(name)"
             guard lstat(child, &status) == 0 else { continue }
             if status.st_mode & S_IFMT == S_IFDIR { removeTree(child) } else { unlink(child) }
         }
-        if rmdir(path) != 0, errno == ENOTDIR { unlink(path) }
+        rmdir(path)
     }
 
     /// The first `limit` bytes of a file.

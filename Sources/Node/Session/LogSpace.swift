@@ -37,32 +37,37 @@ package final class LogSpace: Sendable {
 
     package var figures: Figures { state.withLock { $0 } }
 
-    /// What goes: the oldest first, until nine tenths of the limit are left, and nothing of runs that live here. Nothing
-    /// while the limit is not exceeded.
-    package static func excess(of uses: [Use], limit: Int64, keeping live: Set<RunID>) -> [Use] {
+    /// What goes: the oldest first, until nine tenths of the limit are left. Nothing while the limit is not exceeded.
+    package static func excess(of uses: [Use], limit: Int64) -> [Use] {
         var total = uses.reduce(0) { $0 + $1.bytes }
         guard total > limit else { return [] }
         var excess: [Use] = []
         for use in uses.sorted(by: { ($0.writtenAt, $0.run) < ($1.writtenAt, $1.run) })
-        where total > limit / 10 * 9 && !live.contains(use.run) {
+        where total > limit / 10 * 9 {
             excess.append(use)
             total -= use.bytes
         }
         return excess
     }
 
-    /// Looks at all logs and removes what is too much. Blocks as long as the disk takes.
-    package func sweep(keeping live: Set<RunID>) throws(DataDirectoryError) {
+    /// Looks at all logs and removes what is too much, but nothing of runs of which something lives here, which is asked
+    /// right before. Blocks as long as the disk takes.
+    package func sweep(isLive: (RunID) -> Bool) throws(DataDirectoryError) {
         let uses = directory.runs(in: "logs").map { use(of: $0) }
-        let limit = figures.limit
-        let excess = Self.excess(of: uses, limit: limit, keeping: live)
+        var left = uses.reduce(0) { $0 + $1.bytes }
+        var removedRuns = 0
+        let excess = Self.excess(of: uses, limit: figures.limit)
         // First, so that nothing is missing that nobody tells of.
         if let last = excess.last { try directory.rememberLogsRemoved(through: last.writtenAt) }
-        for use in excess { DataDirectory.removeTree(directory.logDirectory(use.run)) }
-        let left = uses.reduce(0) { $0 + $1.bytes } - excess.reduce(0) { $0 + $1.bytes }
+        for use in excess where !isLive(use.run) {
+            DataDirectory.removeTree(directory.logDirectory(use.run))
+            left -= use.bytes
+            removedRuns += 1
+        }
+        let (bytes, removed) = (left, removedRuns)
         state.withLock { figures in
-            figures.bytes = left
-            figures.removedRuns += excess.count
+            figures.bytes = bytes
+            figures.removedRuns += removed
         }
     }
 

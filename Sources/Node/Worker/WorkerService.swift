@@ -133,6 +133,8 @@ package final class WorkerService: Sendable {
             work.withLock { work in
                 work.desk = nil
                 work.core.sessionEnded()
+                work.stamps = work.stamps.filter { work.core.holds($0.key) }
+                work.assignments = work.assignments.filter { work.core.holds($0.key) }
             }
         }
         try await withThrowingTaskGroup(of: Void.self) { group in
@@ -171,16 +173,20 @@ package final class WorkerService: Sendable {
         for command in commands {
             if command.isLocal {
                 carryOutLocally(command)
-            } else if let desk, !isUnderWay(command) {
+            } else if let desk, !isUnderWay(command, desk) {
                 desk.commands.yield(command)
             }
         }
     }
 
     /// Whether a T5 of the same attempt is under way; where not, this one is from now on.
-    private func isUnderWay(_ command: WorkerCore.Command) -> Bool {
+    private func isUnderWay(_ command: WorkerCore.Command, _ desk: Desk) -> Bool {
         guard case .finish(let attempt, _) = command else { return false }
-        return work.withLock { !$0.finishing.insert(attempt).inserted }
+        return work.withLock { work in
+            // Decided in a session that is over: the first list of the next one asks again.
+            guard work.desk?.session === desk.session else { return true }
+            return !work.finishing.insert(attempt).inserted
+        }
     }
 
     private func carryOutLocally(_ command: WorkerCore.Command) {
@@ -446,7 +452,11 @@ package final class WorkerService: Sendable {
 
     private func finish(_ attempt: AttemptID, _ end: AttemptEnd, _ desk: Desk) async {
         // After what became of it is told to the core, which asks for no second one then.
-        defer { work.withLock { _ = $0.finishing.remove(attempt) } }
+        defer {
+            work.withLock { work in
+                if work.desk?.session === desk.session { work.finishing.remove(attempt) }
+            }
+        }
         let stamp = work.withLock { $0.stamps[attempt] }
         let report = ReportCoding.ended(attempt, end, stamp)
         let status = layout.status(bucket: ZnodeLayout.bucket(of: worker)).child(report.name)

@@ -1,7 +1,7 @@
 /// The version of the protocol between workers and runners. Another one cannot be understood: the runner is ended.
 ///
 /// Of all versions from 2 on the first message of a runner is `welcome`, which begins with the version.
-package let runnerProtocolVersion: Int64 = 2
+package let runnerProtocolVersion: Int64 = 3
 
 /// What a worker asks of its runner.
 enum RunnerRequest {

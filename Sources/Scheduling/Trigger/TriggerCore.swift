@@ -32,18 +32,22 @@ package struct JobTimers: Sendable {
 
     /// The last due time before an instant; `first` is one that is.
     func last(before end: UnixTime, from first: UnixTime) -> UnixTime {
-        // Back from the end in longer and longer steps until one has a due time behind it, then forward: through a few.
+        func last(after time: Int64) -> UnixTime? {
+            next(after: UnixTime(seconds: time)).flatMap { $0 < end ? $0 : nil }
+        }
+        // Something is due between `low` and the end, nothing between `high` and it.
+        var (low, high) = (first.seconds - 1, end.seconds)
         var step: Int64 = 1
-        var last = first
-        while end.seconds - step > first.seconds {
-            if let found = next(after: end.adding(seconds: -step)), found < end {
-                last = found
-                break
-            }
+        while high - step > low, last(after: high - step) == nil {
+            high -= step
             step *= 2
         }
-        while let following = next(after: last), following < end { last = following }
-        return last
+        low = max(low, high - step)
+        while high - low > 1 {
+            let middle = low + (high - low) / 2
+            if last(after: middle) != nil { low = middle } else { high = middle }
+        }
+        return last(after: low) ?? first
     }
 }
 

@@ -106,6 +106,8 @@ package struct WorkerCore: Sendable {
     /// Attempts whose process runs or whose end is not reported yet.
     package var liveCount: Int { held.count }
 
+    package func holds(_ id: AttemptID) -> Bool { held[id] != nil }
+
     /// Attempts of which something is to be done other than to wait for the end of their process.
     package var unsettledAttempts: [AttemptID] {
         held.filter { $0.value.phase != .running }.map(\.key).sorted()

@@ -185,6 +185,23 @@ import Testing
         }
     }
 
+    /// Also where nothing is due for long before, and each second before that.
+    @Test func theLastDueTimeIsFoundBeforeAGap() throws {
+        let cron = try CronExpression("* * * 1 1 *", seconds: true)
+        let zone = try TimeZoneDatabase().zone(named: "UTC")
+        var timers = try timers()
+        timers.schedules = [.cron(cron, zone, DaylightSavingPolicy(gap: .nextValid, overlap: .first))]
+        let begin = try UnixTime(rfc3339: "2027-01-01T00:00:00Z")
+        let last = try UnixTime(rfc3339: "2027-01-01T23:59:59Z")
+        for end in [
+            "2027-01-02T00:00:00Z", "2027-01-02T00:00:01Z", "2027-03-30T12:00:00Z", "2027-12-31T23:59:59Z",
+        ] {
+            #expect(timers.last(before: try UnixTime(rfc3339: end), from: begin) == last, "\(end)")
+        }
+        #expect(timers.last(before: begin.adding(seconds: 1), from: begin) == begin)
+        #expect(timers.last(before: last, from: begin) == last.adding(seconds: -1))
+    }
+
     @Test func clockThatStepsBack() throws {
         var core = TriggerCore()
         core.own(job, try timers([10], .skip), mark: at(100), since: at(105))
