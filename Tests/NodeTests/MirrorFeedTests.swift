@@ -85,6 +85,26 @@ import Testing
         }
     }
 
+    /// A leader that stood still knows what was final, and no more what lives.
+    @Test func nothingLiveIsShownWithoutContact() async throws {
+        let bench = try await Bench()
+        let mirror = ClosedMirror()
+        mirror.open()
+        let hasContact = Atomic(false)
+        let feed = MirrorFeed(mirror: mirror, time: bench.clock.time, logger: bench.logger) {
+            hasContact.load(ordering: .relaxed)
+        }
+        let written = { mirror.written.withLock { $0.flatMap(\.records).count } }
+        try await bench.with({ await feed.run(onRecovered: {}) }) {
+            feed.add(live: [try Self.job(0)], version: MirrorVersion(term: 1, commit: 1))
+            feed.add(final: try Self.final(2, bytes: 1))
+            try await bench.eventually("the final one is written") { feed.hasSettled }
+            #expect(written() == 1 && feed.figures.liveRecords == 1)
+            hasContact.store(true, ordering: .relaxed)
+            try await bench.eventually("the other is written when there is contact") { written() == 2 }
+        }
+    }
+
     /// A write that was not answered may be taken late, in place of what was seen of the job since.
     @Test func jobOfAnUnansweredWriteIsShownOnceMore() async throws {
         let bench = try await Bench()

@@ -139,7 +139,9 @@ package final class LeaderService: Sendable {
             logger.error("A live run cannot be led", metadata: [LogKeys.reason: "\(each)"])
         }
         let inbox = LeaderInbox()
-        let feed = MirrorFeed(mirror: mirror, time: time, logger: logger)
+        let feed = MirrorFeed(mirror: mirror, time: time, logger: logger) { [session, time] in
+            session.state == .connected && time.instant() - session.lastConfirmedWrite < session.timeout
+        }
         var loop = LeaderLoop(
             core: LeaderCore(snapshot: snapshot),
             lane: lane,

@@ -131,14 +131,18 @@ package final class MirrorFeed: Sendable {
 
     private let outboxLimit: Int
     private let jobLimit: Int
+    /// Whether this leader has contact, so that what it takes for live is.
+    private let hasContact: @Sendable () -> Bool
 
     package init(
         mirror: any MirrorStore,
         time: NodeTime,
         logger: Logger,
         outboxLimit: Int = outboxBound,
-        jobLimit: Int = jobLimit
+        jobLimit: Int = jobLimit,
+        hasContact: @escaping @Sendable () -> Bool = { true }
     ) {
+        self.hasContact = hasContact
         self.outboxLimit = outboxLimit
         self.jobLimit = jobLimit
         self.mirror = mirror
@@ -226,9 +230,9 @@ package final class MirrorFeed: Sendable {
     package func run(onRecovered: @escaping @Sendable () -> Void) async {
         await withDiscardingTaskGroup { group in
             group.addTask {
-                while await self.time.pause(Self.lateness) {
-                    let isUncertain = self.pending.withLock { $0.uncertainSince != nil }
-                    if isUncertain { self.signalContinuation.yield() }
+                while await self.time.pause(.seconds(2)) {
+                    let isAwaited = self.pending.withLock { $0.uncertainSince != nil || !$0.live.isEmpty }
+                    if isAwaited { self.signalContinuation.yield() }
                 }
             }
             await self.write(onRecovered: onRecovered)
@@ -284,13 +288,17 @@ package final class MirrorFeed: Sendable {
     }
 
     /// The next batches: finals first, which stay queued until they are written, then what is live.
+    ///
+    /// What a leader takes for live that stood still for long may be over: another one has ended it, and a mirror that was
+    /// emptied since has nothing to refuse it by.
     private func take() -> (batches: [MirrorBatch], finals: Int)? {
         let limit = time.instant() - Self.lateness
+        let hasContact = hasContact()
         return pending.withLock { pending in
             pending.showUncertain(before: limit, jobLimit: jobLimit)
             let finals = pending.finals.prefix(64).map(\.batch)
             var byVersion: [MirrorVersion: [MirrorRecord]] = [:]
-            if finals.count < 64 {
+            if finals.count < 64, hasContact {
                 for (_, entry) in pending.live { byVersion[entry.version, default: []].append(entry.record) }
                 pending.live = [:]
                 pending.jobs = 0
