@@ -7,10 +7,12 @@ extension LeaderCore {
     /// How many ended runs a plan of the usual budget sees to even where other work uses it up.
     static var triggeringMinimum: Int { 8 }
 
-    /// Whether others may ask how a run of this job ended.
+    /// Whether somebody may ask how a run ended: a job that comes after its job, or a repeat of a job that its own comes
+    /// after, or has come after when the run was queued and may again.
     func hasDependencies(_ run: LiveRun) -> Bool {
         let name = run.job.definition.name
-        return graph.hasDependents(name) || parked[name] != nil || !(run.job.definition.after ?? []).isEmpty
+        return graph.hasDependents(name) || parked[name] != nil || run.cause == .dependency
+            || !(run.job.definition.after ?? []).isEmpty
     }
 
     mutating func startDependents(_ planning: inout Planning) {

@@ -46,6 +46,32 @@ import Testing
         #expect(states(cluster)["b"] == (later == 0 ? nil : .succeeded))
     }
 
+    /// While its run was under way it came after nothing, and then it did again.
+    @Test func timeThatHasRunIsNotRunAgainAfterEditsOfItsUpstreams() {
+        var cluster = cluster(["a": [], "b": ["a"]])
+        cluster.enqueue(Jobs.name("a"), at: time)
+        var rounds = 0
+        while cluster.store.queue[run("b")] == nil, rounds < 100 {
+            rounds += 1
+            for id in cluster.live() {
+                cluster.start(id)
+                cluster.end(id)
+            }
+            cluster.deliver()
+            cluster.step()
+        }
+        #expect(cluster.store.queue[run("b")] != nil && cluster.core.runs[run("b")] == nil)
+        cluster.define(Jobs.single("b"))
+        cluster.runAll()
+        #expect(cluster.store.finalRuns[run("b")]?.state == .succeeded)
+        cluster.define(Jobs.single("b") { $0.after = [Upstream(job: Jobs.name("a"))] })
+        cluster.store.finalRuns[run("b")] = nil
+        cluster.enqueue(Jobs.name("a"), at: time, cause: .manual, suffix: "m1")
+        cluster.runAll()
+        #expect(states(cluster) == ["a": .succeeded])
+        #expect(cluster.core.runs[run("b")] == nil && cluster.store.queue[run("b")] == nil, "it has run")
+    }
+
     @Test func failedUpstreamSetsNothingFree() {
         var cluster = cluster(["a": [], "b": ["a"]])
         cluster.enqueue(Jobs.name("a"), at: time)
