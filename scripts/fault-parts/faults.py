@@ -124,12 +124,14 @@ class Freeze(Fault):
 
     def strike(self, scene):
         scene.node.space.freeze()
+        self._frozen = time.monotonic()
 
     def last(self, scene):
         hold(3 * scene.timeout)
 
     def heal(self, scene):
         scene.node.space.thaw()
+        scene.freezes.append((self._frozen, time.monotonic()))
 
 
 class CutWorker(Fault):

@@ -53,6 +53,8 @@ class Scene:
         self.notes = []
         self.problems = []
         self.emptied_at = None
+        #: When machines stood still as a whole, by the monotonic clock.
+        self.freezes = []
         self.world = self.cluster = self.client = self.workload = self.random = None
         self.term_before = 0
         self.options = None
@@ -144,7 +146,7 @@ class Scene:
             _, excused, problems = look()
         self.notes += [f"{len(found)} runs {why}" for why, found in excused.items()]
         try:
-            expect_none(overlaps(self.cluster.probes, "only"))
+            expect_none(overlaps(self.cluster.probes, "only", self.freezes))
         except Failed as failure:
             problems.append(f"exclusive: {failure}")
         for unit, numbers in repeated(self.cluster.probes, "once").items():

@@ -255,17 +255,28 @@ def due_time(run):
     return calendar.timegm(time.strptime(run.split("@")[1][:16], "%Y%m%dT%H%M%SZ"))
 
 
-def overlaps(path, job):
+def lived(moments, freezes):
+    """Moments of an attempt, in nanoseconds, without those of its wakening: nothing on a machine that stood still as a
+    whole can act before it wakes, so what its processes write within 100 ms of that does not count."""
+    for begin, end in freezes:
+        begin, end = begin * 1e9 + 5e8, end * 1e9 - 5e8
+        before, within = any(m < begin for m in moments), any(begin <= m < end for m in moments)
+        if before and not within:
+            moments = [m for m in moments if not end <= m <= end + 6e8]
+    return moments
+
+
+def overlaps(path, job, freezes=()):
     """Pairs of attempts of one task or partition of a job, of whichever runs, whose processes lived at the same moment,
     by the probes' global clock."""
-    spans = {}
+    lives = {}
     for record in read_records(path):
-        if record["run"].split("@")[0] != job:
-            continue
-        now, attempt = int(record["monotonic_ns"]), attempt_of(record)
-        attempts = spans.setdefault(attempt[1:3], {})
-        first, last = attempts.get(attempt, (now, now))
-        attempts[attempt] = (min(first, now), max(last, now))
+        if record["run"].split("@")[0] == job:
+            lives.setdefault(attempt_of(record), []).append(int(record["monotonic_ns"]))
+    spans = {}
+    for attempt, moments in lives.items():
+        moments = lived(moments, freezes)
+        spans.setdefault(attempt[1:3], {})[attempt] = (min(moments), max(moments))
     found = []
     for attempts in spans.values():
         ordered = sorted(attempts.items(), key=lambda entry: entry[1])

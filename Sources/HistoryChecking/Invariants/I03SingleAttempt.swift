@@ -4,7 +4,7 @@
 /// By the log: no assignment is created while another of the same unit exists. By the probes: the life of an
 /// attempt is from its first line to its last, of all its processes; one clock serves all. Two processes
 /// that say `start` as the main process of one attempt are a violation. Two attempts whose lives overlap are a
-/// violation where the task is exclusive; else those of one unit are one unless the first owner's registration
+/// violation where the task is exclusive, but for what a machine writes that wakes (`lived`); else those of one unit are one unless the first owner's registration
 /// ended by the expiry of its session before the second attempt was assigned.
 func judgeSingleAttempt(_ evidence: Evidence, _ judgement: inout Judgement) {
     let assigned = Dictionary(grouping: evidence.history.attempts) { evidence.contended($0.key.unit) }
@@ -16,6 +16,7 @@ func judgeSingleAttempt(_ evidence: Evidence, _ judgement: inout Judgement) {
         }
     }
     guard let probes = evidence.probes else { return judgement.needs("--probes") }
+    let freezes = evidence.faults?.freezes ?? []
     var lives: [UnitKey: [(key: AttemptKey, lines: [ProbeLine])]] = [:]
     for (key, lines) in probes {
         judgement.look()
@@ -23,7 +24,10 @@ func judgeSingleAttempt(_ evidence: Evidence, _ judgement: inout Judgement) {
         if let first = starts.first, let second = starts.dropFirst().first {
             judgement.violated("\(key) was started twice", first.shown, second.shown)
         }
-        lives[evidence.contended(key.unit), default: []].append((key, lines))
+        let isExclusive = evidence.isExclusive(key.unit)
+        lives[evidence.contended(key.unit), default: []].append(
+            (key, isExclusive ? lines.lived(freezes) : lines)
+        )
     }
     for (unit, attempts) in lives.sorted(by: { $0.key < $1.key }) where attempts.count > 1 {
         let ordered = attempts.sorted { $0.lines[0].monotonic < $1.lines[0].monotonic }

@@ -5,7 +5,7 @@
 /// one counts: it was answered). T is the timeout that the server gave. The promise counts from the sending
 /// of the last write that was *answered*: that is never later than the last one in the log, so what is red
 /// here broke the promise, and what broke it by less than a write's way may be green. The tolerance is for
-/// the signal's way and for a line that was being written. Pings prove nothing and are not in the log.
+/// the signal's way and for a line that was being written; what a machine writes that wakes (`lived`) is not looked at. Pings prove nothing and are not in the log.
 ///
 /// And the leader waits for it: no commit deletes the assignment of an exclusive attempt that has started while its
 /// worker is registered, nor less than T/5 + 1 s after it was, but for a hundredth by which clocks may differ.
@@ -34,7 +34,7 @@ func judgeLease(_ evidence: Evidence, _ judgement: inout Judgement) {
         let writes = evidence.history.workerWrites[attempt.worker] ?? []
         let timeout = timeout(of: attempt)
         judgement.look()
-        for line in lines {
+        for line in lines.lived(evidence.faults?.freezes ?? []) {
             var (low, high) = (0, writes.count)
             while low < high {
                 let middle = (low + high) / 2

@@ -146,6 +146,32 @@ package struct FaultLog: Hashable, Sendable {
 
     /// When a mark was set last, in milliseconds since 1970.
     package func mark(_ name: String) -> Int64? { faults.last { $0.name == name }?.milliseconds }
+
+    /// When machines stood still as a whole (`freeze-worker`), in milliseconds since 1970.
+    package var freezes: [ClosedRange<Int64>] {
+        let marks = faults.filter { $0.name == "freeze-worker" }
+        return marks.filter { $0.phase == "start" }.compactMap { start in
+            let stop = marks.first {
+                $0.phase == "stop" && $0.target == start.target && $0.milliseconds >= start.milliseconds
+            }
+            return stop.map { start.milliseconds...$0.milliseconds }
+        }
+    }
+}
+
+extension [ProbeLine] {
+    /// The lines without those of a wakening. Nothing on a machine that stood still as a whole can act before it wakes, so
+    /// what its processes write within 100 ms of that is not held against whoever has to kill them.
+    package func lived(_ freezes: [ClosedRange<Int64>]) -> [ProbeLine] {
+        filter { line in
+            !freezes.contains { freeze in
+                let (begin, end) = (freeze.lowerBound + 500, freeze.upperBound - 500)
+                return line.milliseconds >= end && line.milliseconds <= freeze.upperBound + 100
+                    && contains { $0.milliseconds < begin }
+                    && !contains { $0.milliseconds >= begin && $0.milliseconds < end }
+            }
+        }
+    }
 }
 
 /// What is configured: bounds, and what cannot be seen in the recordings.
