@@ -289,6 +289,8 @@ package struct LeaderCore: Sendable {
             reports.removeFirst(reportsTaken)
             reportsTaken = 0
         }
+        // Its znode is there until the next commit of its run, and a mailbox that is listed again tells of it again.
+        guard consumedStarts[report.attempt]?.znodeName != report.znodeName else { return }
         if !reportNames.insert(report.znodeName).inserted {
             // One that waits is known. One that was consumed has been written again since: by a worker whose answer was lost.
             guard !reports[reportsTaken...].contains(where: { $0.znodeName == report.znodeName }) else {

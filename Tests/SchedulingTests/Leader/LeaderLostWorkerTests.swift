@@ -53,6 +53,21 @@ private let job = Jobs.name("hello")
         }
     }
 
+    /// Told twice, it would be deleted twice in one commit, which fails, and then not at all.
+    @Test func startThatIsToldOfAgainIsStillDeletedOnce() throws {
+        var (cluster, run) = admitted()
+        let attempt = cluster.live()[0]
+        cluster.start(attempt)
+        cluster.settle()
+        let start = try #require(cluster.store.reports.values.first)
+        cluster.end(attempt)
+        cluster.deliver()
+        cluster.core.reported(start)
+        cluster.settle()
+        #expect(cluster.store.finalRuns[run]?.state == .succeeded)
+        #expect(cluster.store.reports.isEmpty && cluster.rejections == 0)
+    }
+
     @Test func whatEndedBetweenTwoTermsKeepsItsToken() {
         var (cluster, run) = admitted()
         let attempt = cluster.live()[0]
