@@ -11,7 +11,7 @@ let runRoutes: [Route] =
             .get,
             "/v1/runs",
             "listRuns",
-            "List runs, newest logical time first.",
+            "List runs, newest logical time first; queued ones, where they are asked for, come last.",
             query: [
                 QueryParameter("job", .text, "Only runs of this job."),
                 QueryParameter(

@@ -29,7 +29,8 @@ package struct NodeConfiguration: Sendable {
     package var labels: [String: String] = [:]
     /// Default: four for each core.
     package var slots: Int?
-    /// The most bytes on disk that the logs of attempts take, but for one sweep a minute; the oldest go first.
+    /// The most bytes on disk that the logs of attempts take, but for what comes between two looks and what lives; the oldest
+    /// go first.
     package var logSpaceBytes = defaultLogSpaceBytes
     package static let defaultLogSpaceBytes: Int64 = 10 << 30
     /// How long running attempts may go on after SIGTERM.

@@ -190,6 +190,8 @@ private final class SteppingSession: ForwardingSession, @unchecked Sendable {
 }
 
 /// Another session, whose server knows of no job and no run until it has caught up.
+///
+/// `@unchecked` as its base: it adds an atomic.
 private final class BehindSession: ForwardingSession, @unchecked Sendable {
     private let isBehind = Atomic(true)
 

@@ -168,6 +168,7 @@ extension ProcessesTests {
             #expect(left.isEmpty)
             // Those that nobody has seen alive are reaped as strays in a while; other tests count the children now.
             for process in ProcessTable.all() where process.isDead && process.parent == getpid() {
+                // One that another supervisor has reaped meanwhile has no name.
                 let name = try? String(contentsOfFile: "/proc/\(process.pid)/comm", encoding: .utf8)
                 if name == "forks-on\n" { waitpid(process.pid, nil, WNOHANG) }
             }

@@ -250,7 +250,7 @@ package enum ForwardedRequest {
 package protocol ClusterOperations: Sendable {
     /// This node's id, once registered.
     var worker: WorkerID? { get }
-    /// How many jobs of this node are due and held back; nil while it fires none.
+    /// How many jobs of the nodes of this process are due and held back; nil while they fire none.
     var heldTimers: Int? { get }
 
     /// Creates a job. `conflict` where the name is taken.
