@@ -169,6 +169,8 @@ package final class Node: Sendable {
             }
         } catch let error as StoreError {
             logger.warning("A session could not be used", metadata: [LogKeys.error: "\(error)"])
+            // Its registration, if it came so far, goes with it at once: the store will not wait for the lease.
+            worker.withLock { $0?.service }?.endLease(session)
             _ = await time.pause(.seconds(1))
         } catch let error as WrongCluster where worker.withLock({ $0 != nil }) {
             // What runs goes on, and nothing is founded, moved or erased, until the right store is back.

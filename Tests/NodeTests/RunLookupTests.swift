@@ -60,6 +60,61 @@ import ZnodeStore
         await bench.other.close()
     }
 
+    /// Whoever got no answer to a submit sends it again, and may be the first to be answered.
+    @Test func leaderIsToldOfADependentThatIsSubmittedAgain() async throws {
+        let bench = try await Bench()
+        let worker = WorkerID(number: 1)
+        try await bench.register(worker)
+        let now = bench.clock.time.now()
+        let tasks = [TaskDefinition(id: try TaskID("t"), run: .argv(["true"]))]
+        let up = JobDefinition(name: try JobName("up"), tasks: tasks)
+        var down = JobDefinition(name: try JobName("down"), tasks: tasks)
+        down.after = [Upstream(job: up.name)]
+        for each in [up, down] { try await bench.submit(each, owner: worker, at: now) }
+        let operations = try operations(bench, bench.session, worker)
+        let asked = Mutex<[CommandRequest.Kind]>([])
+        try await bench.with {
+            // The leader, as far as it is asked.
+            for try await names in bench.other.childrenUpdates(of: bench.layout.commandQueue) {
+                for name in names {
+                    let path = bench.layout.commandQueue.child(name)
+                    let data = try await bench.other.get(path).data
+                    var record = try RecordCoding.decode(CommandRecord.self, from: data, path: path)
+                    guard record.verdict == nil, let request = record.request else { continue }
+                    asked.withLock { $0.append(request.kind) }
+                    record = CommandRecord(request: nil, verdict: Verdict(isAccepted: true, message: "known"))
+                    _ = try await bench.other.set(path, data: RecordCoding.encode(record))
+                }
+            }
+        } _: {
+            for each in [down, up] {
+                let isNew = try await operations.replaceJob(each, ifVersion: nil).isNew
+                #expect(!isNew)
+            }
+            #expect(asked.withLock { $0 } == [.learnJob(down.name)])
+        }
+    }
+
+    /// It is stored: that the leader is not told at once is no refusal.
+    @Test func submitIsAcceptedWhereNoMoreCommandsMayWait() async throws {
+        let bench = try await Bench()
+        let worker = WorkerID(number: 1)
+        try await bench.register(worker)
+        let tasks = [TaskDefinition(id: try TaskID("t"), run: .argv(["true"]))]
+        var down = JobDefinition(name: try JobName("down"), tasks: tasks)
+        down.after = [Upstream(job: try JobName("up"))]
+        try await bench.submit(down, owner: worker, at: bench.clock.time.now())
+        for number in 0..<NodeOperations.maximumCommands {
+            _ = try await bench.other.create(bench.layout.command("c\(number)"), data: [])
+        }
+        let operations = try operations(bench, bench.session, worker)
+        #expect(try await operations.replaceJob(down, ifVersion: nil).isNew == false)
+        let figure = await operations.bounds().first { $0.name == "commands" }
+        #expect(figure?.value == NodeOperations.maximumCommands && figure?.refused == 0)
+        await bench.session.close()
+        await bench.other.close()
+    }
+
     /// The mirror does not know them yet, and whoever looks for what is not over does not see why.
     @Test func queuedRunsAreListed() async throws {
         let bench = try await Bench()

@@ -14,6 +14,7 @@ struct BugTests {
         ("unguarded-mirror", 1),
         ("unguarded-attempts", 8),
         ("outbox-skipped", 1),
+        ("successor-forgotten", 1),
         ("blind-takeover", 17),
         ("no-fence", 2),
         ("unversioned-mark", 2),
@@ -23,7 +24,7 @@ struct BugTests {
         ("unchecked-worker", 2),
         ("deaf-runner", 19),
         ("unversioned-start", 37),
-        ("forget-on-restart", 50),
+        ("forget-on-reconnect", 50),
         ("unchecked-owner", 650),
         ("unversioned-withdrawal", 61),
     ]

@@ -10,20 +10,23 @@ extension NodeOperations {
         let job = try await storing {
             try await submit(definition, current, creationID: time.randomID())
         }
-        if !(definition.after ?? []).isEmpty { await tellLeader(of: job.name) }
+        await tellLeader(of: job)
         return job
     }
 
     /// The leader starts what comes after a job by a graph that it reads in the background, which may take a while where
     /// jobs are many, or after a cut. The submit is answered when the new job is in it, so that no end of another job that
     /// follows is missed. It is accepted however this goes: a new leader reads everything.
-    private func tellLeader(of name: JobName) async {
-        do throws(OperationError) {
-            try await command(.learnJob(name), reason: nil, within: .seconds(5))
+    private func tellLeader(of job: JobView) async {
+        guard !(job.definition.after ?? []).isEmpty else { return }
+        do {
+            // Nothing is refused where no more commands may wait: the job is stored.
+            guard try await !areCommandsFull(current().session) else { return }
+            try await command(.learnJob(job.name), reason: nil, within: .seconds(5))
         } catch {
             logger.debug(
                 "The leader was not told of a new job",
-                metadata: [LogKeys.job: "\(name)", LogKeys.error: "\(error)"]
+                metadata: [LogKeys.job: "\(job.name)", LogKeys.error: "\(error)"]
             )
         }
     }
@@ -174,7 +177,11 @@ extension NodeOperations {
             return (try await createJob(definition), true)
         }
         if let ifVersion, ifVersion != known.job.version { throw stale(name, known.job.version, ifVersion) }
-        if known.job.definition == definition { return (known.view, false) }
+        if known.job.definition == definition {
+            // The submit whose answer was lost may have come no further.
+            await tellLeader(of: known.view)
+            return (known.view, false)
+        }
         try checkSize(definition, like: known)
         try await storing { try await checkPinnedBound(current.session) }
         if known.job.definition.after == nil, definition.after == nil {

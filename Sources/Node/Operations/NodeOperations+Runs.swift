@@ -290,10 +290,13 @@ extension NodeOperations {
         }
     }
 
+    func areCommandsFull(_ session: any ZnodeSession) async throws(StoreError) -> Bool {
+        guard let stat = try await session.exists(layout.commandQueue) else { return false }
+        return Int(stat.childCount) >= Self.maximumCommands
+    }
+
     private func checkCommandBound(_ session: any ZnodeSession) async throws {
-        guard let stat = try await session.exists(layout.commandQueue),
-            Int(stat.childCount) >= Self.maximumCommands
-        else { return }
+        guard try await areCommandsFull(session) else { return }
         context.refused(at: .commands)
         throw OperationError(
             .saturated,

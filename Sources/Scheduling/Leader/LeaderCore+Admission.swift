@@ -169,7 +169,7 @@ extension LeaderCore {
         )
         planning.budget.spend(
             operations: 1 + outcome.count,
-            bytes: 600 + outcome.count * OutcomeRecord.maximumCount * 28
+            bytes: 600 + outcome.count * OutcomeRecord.maximumBytes
         )
         return true
     }
@@ -185,7 +185,7 @@ extension LeaderCore {
             guard !(known.job.definition.after ?? []).isEmpty else { return [] }
         }
         guard var own = knownOutcomes(name) else { return nil }
-        own.record.record(state, at: entry.run.logicalTime)
+        own.record.record(state, of: entry.run)
         let operation = LeaderOperation.setOutcomes(name, own.record, exists: own.exists)
         own.exists = true
         outcomes[name] = own

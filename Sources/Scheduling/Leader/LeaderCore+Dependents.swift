@@ -32,7 +32,7 @@ extension LeaderCore {
             seen += 1
             planning.budget.spend(
                 operations: step.transaction.operations.count,
-                bytes: step.transaction.operations.count * 400 + OutcomeRecord.maximumCount * 28
+                bytes: step.transaction.operations.count * 400 + OutcomeRecord.maximumBytes
             )
             planning.others.append(step.transaction)
             if !step.isLast { rest.append(id) }
@@ -48,7 +48,7 @@ extension LeaderCore {
     ) -> (transaction: LeaderTransaction, isLast: Bool)? {
         let name = run.job.definition.name
         guard var own = knownOutcomes(name) else { return nil }
-        own.record.record(run.state, at: run.id.logicalTime)
+        own.record.record(run.state, of: run.id)
         var entries: [QueueEntry] = []
         if run.state == .succeeded, run.triggersDownstream {
             guard let free = freedEntries(run, now) else { return nil }
@@ -102,7 +102,7 @@ extension LeaderCore {
                 isComplete = false
                 continue
             }
-            var isFree = ends.record.end(at: time) == nil
+            var isFree = !ends.record.hasEnded(at: time)
             for upstream in upstreams where upstream.job != name {
                 guard let other = knownOutcomes(upstream.job) else {
                     isComplete = false

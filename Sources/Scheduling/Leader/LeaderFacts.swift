@@ -325,31 +325,78 @@ package struct FiredRecord: Hashable, Sendable, Codable {
 package struct OutcomeRecord: Hashable, Sendable, Codable {
     /// The most logical times kept.
     package static let maximumCount = 256
+    /// The most that they take as they are stored.
+    package static let maximumBytes = maximumCount * 30
 
     /// Ends by logical time (seconds since 1970, as text), newest kept.
-    package var ends: [String: RunState]
+    package private(set) var ends: [String: RunState]
+    /// Those of `ends` at which only manual and repeated runs have ended, not the run of that time itself.
+    private var onRequest: Set<String> = []
     /// The version at which a job of this name was deleted last; `nil` where none was. No version of a name is given twice:
     /// whoever knows a definition by its name and version knows which one it is.
     package var deletedVersion: Int?
 
-    package init(ends: [String: RunState] = [:]) {
-        self.ends = ends
-    }
-
-    enum CodingKeys: String, CodingKey {
-        case ends
-        case deletedVersion = "deleted_version"
+    package init() {
+        ends = [:]
     }
 
     package func end(at time: UnixTime) -> RunState? { ends[String(time.seconds)] }
 
-    /// Records an end. A success is never taken back by a later repeat that failed.
-    package mutating func record(_ state: RunState, at time: UnixTime) {
+    /// Whether the run of this time has ended: not one that somebody asked for in the same second.
+    package func hasEnded(at time: UnixTime) -> Bool {
         let key = String(time.seconds)
+        return ends[key] != nil && !onRequest.contains(key)
+    }
+
+    /// Records an end. A success is never taken back by a later repeat that failed.
+    package mutating func record(_ state: RunState, of run: RunID) {
+        let key = String(run.logicalTime.seconds)
+        if run.suffix.isEmpty {
+            onRequest.remove(key)
+        } else if ends[key] == nil {
+            onRequest.insert(key)
+        }
         if ends[key] != .succeeded { ends[key] = state }
         if ends.count > Self.maximumCount, let oldest = ends.keys.compactMap({ Int64($0) }).min() {
             ends[String(oldest)] = nil
+            onRequest.remove(String(oldest))
         }
+    }
+}
+
+extension OutcomeRecord {
+    private enum CodingKeys: String, CodingKey {
+        case ends
+        case deletedVersion = "deleted_version"
+    }
+
+    /// Follows the state of what ended on request alone, as `.m` follows the time in the ids of such runs.
+    private static let requestMark = ".m"
+
+    package init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        self.init()
+        deletedVersion = try container.decodeIfPresent(Int.self, forKey: .deletedVersion)
+        for (time, text) in try container.decode([String: String].self, forKey: .ends) {
+            let isOnRequest = text.hasSuffix(Self.requestMark)
+            guard let state = RunState(rawValue: isOnRequest ? String(text.dropLast(2)) : text) else {
+                throw DecodingError.dataCorruptedError(
+                    forKey: .ends,
+                    in: container,
+                    debugDescription: "not how a run ends: \(text)"
+                )
+            }
+            ends[time] = state
+            if isOnRequest { onRequest.insert(time) }
+        }
+    }
+
+    package func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encodeIfPresent(deletedVersion, forKey: .deletedVersion)
+        var texts = ends.mapValues(\.rawValue)
+        for time in onRequest { texts[time]? += Self.requestMark }
+        try container.encode(texts, forKey: .ends)
     }
 }
 

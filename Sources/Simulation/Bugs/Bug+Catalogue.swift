@@ -97,6 +97,14 @@ extension Bug {
             }
             return []
         },
+        changing("successor-forgotten", "an ended run leaves the tree without queueing what comes after it") {
+            operations,
+            index in
+            guard case .create(let path, let data, _) = operations[index], case .entry = StorePath(path),
+                String(decoding: data, as: UTF8.self).contains("\"dependency\"")
+            else { return nil }
+            return []
+        },
         changing("name-left-behind", "a move of a job does not change what its name says") {
             operations,
             index in
@@ -113,7 +121,8 @@ extension Bug {
             $0.skipsKillMargin = true
         },
         with("deaf-runner", "processes are not ended when they should be") { $0.ignoresStop = true },
-        with("forget-on-restart", "a node that comes back knows nothing of what its runner holds") {
+        with("forget-on-reconnect", "a node that connects to its runner again knows nothing of what it holds")
+        {
             $0.forgetsHeld = true
         },
         with("unguarded-mirror", "the mirror takes records that are older than what it has") {

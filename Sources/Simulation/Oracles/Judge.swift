@@ -38,6 +38,7 @@ final class Judge: @unchecked Sendable {
         var state: String
         var stop_as: String?
         var cause: String
+        var triggers_downstream: Bool
     }
 
     private let loop: VirtualLoop
@@ -78,6 +79,7 @@ final class Judge: @unchecked Sendable {
     private(set) var paused: Set<RunID> = []
     private var causes: [RunID: String] = [:]
     private var losses = Losses()
+    private var successors = Successors()
     private(set) var finals: [RunID: (state: RunState, version: MirrorVersion)] = [:]
     /// The last record of each attempt's end.
     private(set) var finalAttempts: [AttemptID: (view: AttemptView, version: MirrorVersion)] = [:]
@@ -125,6 +127,7 @@ final class Judge: @unchecked Sendable {
         var taken: Set<AttemptID> = []
         var ended: [ReportName] = []
         var filled: Set<WorkerID> = []
+        var gone: [RunID] = []
         let marksBefore = marks
         for (kind, path, znode) in changes {
             guard case .command(let name) = path, kind != .deleted,
@@ -143,7 +146,9 @@ final class Judge: @unchecked Sendable {
                 definitionChanged(job, version, owner, kind, data[znode], znode)
             case .fired(let name): firedChanged(name, data[znode], znode)
             case .entry(let name): entryChanged(name, kind, data[znode], znode, marksBefore)
-            case .run(let name): runChanged(name, kind, data[znode], znode)
+            case .run(let name):
+                runChanged(name, kind, data[znode], znode)
+                if kind == .deleted, let run = RunID(name) { gone.append(run) }
             case .assignment(let worker, let attempt):
                 if kind == .deleted { taken.insert(attempt) }
                 if kind == .created { filled.insert(worker) }
@@ -158,6 +163,7 @@ final class Judge: @unchecked Sendable {
             finished(report, isTaken: taken.contains(report.attempt), transaction.index)
         }
         for job in touched.sorted() { judgeName(job) }
+        judgeSuccessors(gone)
         for worker in filled.sorted() { judgeSlots(worker) }
         for (name, mark) in marks where marksBefore[name] != mark {
             judgeMark(name, from: marksBefore[name] ?? .max, through: mark)
@@ -275,6 +281,7 @@ final class Judge: @unchecked Sendable {
         guard let data else { return }
         do {
             let stored = try DefinitionCoding.decode(data, path: znode)
+            successors.jobStored(job, at: loop.now)
             epochs[job] = Epoch(
                 version: version,
                 definition: stored.definition,
@@ -361,6 +368,17 @@ final class Judge: @unchecked Sendable {
             return
         }
         admitted[run] = epoch.definition
+        successors.admitted(run, triggersDownstream: header.triggers_downstream, at: loop.now)
+    }
+
+    /// After the whole transaction: it may let several runs go that one job comes after.
+    private func judgeSuccessors(_ gone: [RunID]) {
+        for run in gone { successors.left(run, as: finals[run]?.state) }
+        for run in gone {
+            for next in successors.following(run, epochs, marks) where causes[next] == nil {
+                violate(.successors, "\(run) has succeeded and is gone, and \(next) was not queued")
+            }
+        }
     }
 
     private func outboxed(_ data: [UInt8]?, _ znode: ZnodePath) {

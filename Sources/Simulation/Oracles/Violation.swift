@@ -36,6 +36,8 @@ package enum Invariant: String, Hashable, Sendable, CaseIterable {
     case loss
     /// A task is placed only when all that it needs has succeeded.
     case order
+    /// When a run that has succeeded leaves the tree, what comes after it and waits for nothing else is in the queue.
+    case successors
     /// Each attempt is placed at most once, and its process starts at most once.
     case once
     /// A process starts only after its start was committed.

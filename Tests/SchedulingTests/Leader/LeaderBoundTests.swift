@@ -142,7 +142,10 @@ private let job = Jobs.name("hello")
             fired.requestOrder.first == "r6" && fired.requests["r5"] == nil && fired.requests["r69"] != nil
         )
         var outcomes = OutcomeRecord()
-        for number in 0..<260 { outcomes.record(.succeeded, at: UnixTime(seconds: Int64(number))) }
+        for number in 0..<260 {
+            let time = UnixTime(seconds: Int64(number))
+            outcomes.record(.succeeded, of: RunID(job: job, logicalTime: time, suffix: "m1"))
+        }
         #expect(outcomes.ends.count == OutcomeRecord.maximumCount)
         #expect(outcomes.end(at: UnixTime(seconds: 3)) == nil)
         #expect(outcomes.end(at: UnixTime(seconds: 4)) == .succeeded)

@@ -72,6 +72,24 @@ import Testing
         #expect(cluster.core.runs[run("b")] == nil && cluster.store.queue[run("b")] == nil, "it has run")
     }
 
+    /// It is another run, which waited for nothing.
+    @Test func runOnRequestInTheSameSecondIsNotTheOneThatFollows() {
+        var cluster = cluster(["a": [], "b": ["a"], "c": ["b"]])
+        cluster.enqueue(Jobs.name("b"), at: time, cause: .manual, suffix: "m1") {
+            $0.waitsForUpstreams = false
+        }
+        cluster.runAll()
+        #expect(states(cluster) == ["b": .succeeded, "c": .succeeded])
+        cluster.enqueue(Jobs.name("a"), at: time)
+        cluster.runAll()
+        #expect(cluster.store.finalRuns[run("b")]?.cause == .dependency)
+        // That of the time has ended now, whatever else does.
+        cluster.store.finalRuns[run("b")] = nil
+        cluster.enqueue(Jobs.name("a"), at: time, cause: .manual, suffix: "m1")
+        cluster.runAll()
+        #expect(cluster.core.runs[run("b")] == nil && cluster.store.finalRuns[run("b")] == nil)
+    }
+
     @Test func failedUpstreamSetsNothingFree() {
         var cluster = cluster(["a": [], "b": ["a"]])
         cluster.enqueue(Jobs.name("a"), at: time)
