@@ -28,7 +28,10 @@ package struct ClusterSetup: Sendable {
         var operations: [StoreOperation] = [.create(layout.root, data: RecordCoding.encode(record))]
         operations += layout.directories.map { .create($0, data: []) }
         operations.append(
-            .create(layout.term, data: RecordCoding.encode(TermRecord(term: 0, worker: nil, commit: 0)))
+            .create(
+                layout.term,
+                data: RecordCoding.encode(TermRecord(term: 0, worker: nil, commit: 0, incidents: 0))
+            )
         )
         operations.append(.create(layout.ids, data: Array("0".utf8)))
         operations.append(.create(layout.configs, data: RecordCoding.encode(ClusterConfiguration())))

@@ -52,11 +52,19 @@ package struct CommitLane: ~Copyable {
     /// The version that the next commit will have.
     package var nextVersion: MirrorVersion { MirrorVersion(term: record.term, commit: record.commit + 1) }
 
-    /// Commits transactions together. `extra` operations come last, in a transaction of their own.
+    /// Commits transactions together, and counts the incidents that they take in.
     ///
     /// - Throws: `TermOver`.
-    package mutating func commit(_ transactions: [[StoreOperation]]) async throws(TermOver) -> CommitResult {
-        let next = TermRecord(term: record.term, worker: worker, commit: record.commit + 1)
+    package mutating func commit(
+        _ transactions: [[StoreOperation]],
+        incidents: Int
+    ) async throws(TermOver) -> CommitResult {
+        let next = TermRecord(
+            term: record.term,
+            worker: worker,
+            commit: record.commit + 1,
+            incidents: record.incidents + incidents
+        )
         var operations: [StoreOperation] = [
             .set(layout.term, data: RecordCoding.encode(next), version: version)
         ]

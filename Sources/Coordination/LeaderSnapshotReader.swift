@@ -63,25 +63,9 @@ package struct LeaderSnapshotReader: Sendable {
             runs: runs,
             assignments: assignments,
             kills: kills.sorted(),
-            knownWorkers: workers,
-            incidents: try await incidents()
+            knownWorkers: workers
         )
         return (snapshot, unreadable)
-    }
-
-    /// The count of the leader before this one; 0 where it has never beaten, or where its beat cannot be read.
-    private func incidents() async throws(StoreError) -> Int {
-        let beat = try await session.get(layout.clusterStatus)
-        do {
-            return try RecordCoding.decode(
-                ClusterStatusRecord.self,
-                from: beat.data,
-                path: layout.clusterStatus
-            )
-            .incidents
-        } catch {
-            return 0  // a count for people, which nothing is decided by
-        }
     }
 
     private struct Parts: Sendable {

@@ -22,11 +22,14 @@ package struct TermRecord: Hashable, Sendable, Codable {
     /// `nil` before the first leader.
     package var worker: WorkerID?
     package var commit: Int
+    /// Results refused because their attempt had been taken over, in all terms. Counted by the commit that takes them in.
+    package var incidents: Int
 
-    package init(term: Int, worker: WorkerID?, commit: Int) {
+    package init(term: Int, worker: WorkerID?, commit: Int, incidents: Int) {
         self.term = term
         self.worker = worker
         self.commit = commit
+        self.incidents = incidents
     }
 }
 
@@ -128,8 +131,6 @@ package struct ClusterStatusRecord: Hashable, Sendable, Codable {
     package var liveRuns: Int
     package var queued: Int
     package var oldestQueuedAt: WallTime?
-    /// Results refused because their attempt had been taken over, in all terms: a new leader goes on from here.
-    package var incidents: Int
     /// Whether fewer than half of the known workers are present, so that nothing is taken over.
     package var isSafeMode: Bool
 
@@ -144,7 +145,6 @@ package struct ClusterStatusRecord: Hashable, Sendable, Codable {
         liveRuns: Int,
         queued: Int,
         oldestQueuedAt: WallTime?,
-        incidents: Int,
         isSafeMode: Bool
     ) {
         self.clusterID = clusterID
@@ -157,12 +157,11 @@ package struct ClusterStatusRecord: Hashable, Sendable, Codable {
         self.liveRuns = liveRuns
         self.queued = queued
         self.oldestQueuedAt = oldestQueuedAt
-        self.incidents = incidents
         self.isSafeMode = isSafeMode
     }
 
     enum CodingKeys: String, CodingKey {
-        case leader, term, commit, at, size, hosts, queued, incidents
+        case leader, term, commit, at, size, hosts, queued
         case isSafeMode = "is_safe_mode"
         case clusterID = "cluster_id"
         case liveRuns = "live_runs"

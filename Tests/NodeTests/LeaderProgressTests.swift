@@ -161,33 +161,33 @@ private final class RefusingSession: ForwardingSession, @unchecked Sendable {
         }
     }
 
-    /// What is counted for people goes on with the next leader.
+    /// What is counted for people is counted by the commits, and goes on with the next leader.
     @Test func incidentsAreCountedOverTerms() async throws {
         let bench = try await Bench()
-        let before = ClusterStatusRecord(
-            clusterID: "bench",
-            leader: WorkerID(number: 7),
-            term: 1,
-            commit: 1,
-            at: bench.clock.time.now(),
-            size: 1,
-            hosts: [],
-            liveRuns: 0,
-            queued: 0,
-            oldestQueuedAt: nil,
-            incidents: 3,
-            isSafeMode: false
-        )
-        let path = bench.layout.clusterStatus
+        let path = bench.layout.term
+        func term() async throws -> TermRecord {
+            try RecordCoding.decode(TermRecord.self, from: try await bench.other.get(path).data, path: path)
+        }
+        let before = TermRecord(term: 4, worker: WorkerID(number: 7), commit: 9, incidents: 3)
         _ = try await bench.other.set(path, data: RecordCoding.encode(before))
         let leader = try bench.leader(bench.session)
         try await bench.with({ try await leader.run() }) {
-            try await bench.eventually("the new leader beats") {
-                bench.clock.forward(milliseconds: 1_000)
-                let data = try await bench.other.get(path).data
-                let beat = try RecordCoding.decode(ClusterStatusRecord.self, from: data, path: path)
-                return beat.leader == WorkerID(number: 1) && beat.incidents == 3
+            try await bench.eventually("the new leader has a term") { try await term().term == 5 }
+            #expect(try await term().incidents == 3)
+            let late = ReportCoding.late(
+                try Bench.attempt("t"),
+                AttemptEnd(outcome: .succeeded, endedAt: bench.clock.time.now()),
+                nil,
+                isCertain: true,
+                worker: WorkerID(number: 2)
+            )
+            let mailbox = bench.layout.status(bucket: ZnodeLayout.bucket(of: WorkerID(number: 2)))
+            _ = try await bench.other.create(mailbox.child(late.name), data: late.data)
+            try await bench.eventually("the report is taken in") {
+                try await bench.names(mailbox).isEmpty
             }
+            let after = try await term()
+            #expect(after.incidents == 4 && after.term == 5 && after.commit > 0, "in the same commit")
         }
     }
 }

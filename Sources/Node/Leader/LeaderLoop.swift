@@ -135,7 +135,7 @@ struct LeaderLoop: ~Copyable {
         encoded.append(housekeeping)
         let result: CommitResult
         do throws(TermOver) {
-            result = try await lane.commit(encoded)
+            result = try await lane.commit(encoded, incidents: plan.incidents.count)
         } catch {
             // Whoever waits for it is told by the inbox, which closes with the term.
             if let external { inbox.putBack(external) }
@@ -467,7 +467,6 @@ struct LeaderLoop: ~Copyable {
             liveRuns: core.runs.count,
             queued: core.queue.count,
             oldestQueuedAt: queued.map(\.queuedAt).min(),
-            incidents: core.incidents,
             isSafeMode: core.isSafeMode
         )
         group.addTask { [session, layout, inbox, time, logger] in

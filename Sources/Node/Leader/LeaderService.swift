@@ -80,15 +80,18 @@ package final class LeaderService: Sendable {
                 masterData: RecordCoding.encode(identity),
                 clock: time.clock,
                 nextTerm: { [layout] znode in
-                    let last: Int
+                    var next: TermRecord
                     do {
-                        last = try RecordCoding.decode(TermRecord.self, from: znode.data, path: layout.term)
-                            .term
+                        next = try RecordCoding.decode(TermRecord.self, from: znode.data, path: layout.term)
                     } catch {
                         // Unreadable: the version only grows, so a term made of it is larger than any before.
-                        last = Int(znode.stat.version)
+                        let term = Int(znode.stat.version)
+                        next = TermRecord(term: term, worker: nil, commit: 0, incidents: 0)
                     }
-                    return RecordCoding.encode(TermRecord(term: last + 1, worker: worker, commit: 0))
+                    next.term += 1
+                    next.worker = worker
+                    next.commit = 0
+                    return RecordCoding.encode(next)
                 }
             )
             guard let won = try await election.campaign(using: &random) else { return }

@@ -210,7 +210,7 @@ package struct NodeOperations: ClusterOperations {
                 queued: Int(queue?.childCount ?? 0),
                 oldestQueuedAt: status?.oldestQueuedAt,
                 isSafeMode: status?.isSafeMode ?? false,
-                incidents: status?.incidents ?? 0,
+                incidents: term?.incidents ?? 0,
                 mirror: await context.mirror?.health() ?? "ok",
                 version: version
             )

@@ -28,7 +28,6 @@ extension LeaderCore {
             planning.budget.spend(operations: 1, bytes: 100)
             var transaction = LeaderTransaction(operations: [deletion])
             if let incident = incident(report) {
-                incidents += 1
                 planning.budget.spend(operations: 1, bytes: 600)
                 planning.plan.incidents.append(incident)
                 transaction.finalRecords = [.attempt(run: id.run, incident.view)]

@@ -35,21 +35,17 @@ package struct LeaderSnapshot: Sendable {
     package var kills: [AttemptID]
     /// Workers whose directory of assignments exists, present or not.
     package var knownWorkers: [WorkerID]
-    /// Results that earlier leaders refused, as far as their last beat says.
-    package var incidents: Int
 
     package init(
         runs: [LiveRun],
         assignments: [LiveAssignment],
         kills: [AttemptID] = [],
-        knownWorkers: [WorkerID],
-        incidents: Int = 0
+        knownWorkers: [WorkerID]
     ) {
         self.runs = runs
         self.assignments = assignments
         self.kills = kills
         self.knownWorkers = knownWorkers
-        self.incidents = incidents
     }
 }
 
@@ -167,7 +163,6 @@ package struct LeaderCore: Sendable {
     /// Rebuilds the core at the start of a term. Facts that follow bring workers, reports, the queue and the graph.
     package init(snapshot: LeaderSnapshot) {
         for worker in snapshot.knownWorkers { know(worker) }
-        incidents = snapshot.incidents
         var assigned: [AttemptID: LeaderSnapshot.LiveAssignment] = [:]
         for assignment in snapshot.assignments { assigned[assignment.attempt] = assignment }
         killsSent = Set(snapshot.kills)
@@ -430,9 +425,6 @@ package struct LeaderCore: Sendable {
     var foundStarted: Set<AttemptID> = []
     /// The latest attempts that were taken over in this term, as they were shown.
     var takenOver = RecentAttempts()
-    /// Results that were refused because they came after their attempt had been taken over, in this term and in those
-    /// before it; what the last leader refused after its last beat is not among them.
-    package internal(set) var incidents = 0
     /// Dependents' runs that are in the queue and have not been read from it yet.
     var alreadyEnqueued: Set<RunID> = []
 

@@ -318,7 +318,7 @@ private let job = Jobs.name("hello")
         let report = late(attempt, isCertain: isCertain)
         cluster.store.reports[report.znodeName] = report
         cluster.settle()
-        #expect(cluster.core.incidents == 1 && cluster.store.reports.isEmpty)
+        #expect(cluster.store.incidents == 1 && cluster.store.reports.isEmpty)
         let view = cluster.store.finalAttempts["\(run)/t/0/1"]
         #expect(view?.fencingToken != nil && view?.assignedAt != nil)
         #expect(view?.state == "lost" && view?.exitCode == 0)
@@ -334,7 +334,7 @@ private let job = Jobs.name("hello")
         cluster.store.reports[report.znodeName] = report
         cluster.settle()
         #expect(cluster.store.finalRuns[run]?.state == .succeeded)
-        #expect(cluster.core.incidents == 0 && cluster.store.reports.isEmpty)
+        #expect(cluster.store.incidents == 0 && cluster.store.reports.isEmpty)
     }
 
     @Test func workersThatWereGivenUpDoNotCountForSafeMode() {

@@ -41,6 +41,7 @@ struct ModelStore {
     // What the mirror was told for good.
     var finalRuns: [RunID: RunView] = [:]
     var finalAttempts: [String: AttemptView] = [:]
+    var incidents = 0
     /// Broken invariants.
     var violations: [String] = []
     var ghosts: [Ghost] = []
@@ -62,6 +63,7 @@ struct ModelStore {
         // All of a plan happens at once, in whatever order it is written.
         next.checkExclusive()
         next.checkSlots()
+        next.incidents += plan.incidents.count
         self = next
     }
 
