@@ -45,6 +45,15 @@ extension Golden {
             ]
         )
         w.submit(
+            "missed",
+            owner: "worker-3",
+            [
+                "schedule": .array([.object(["cron": "1,2 10 * * *", "zone": "UTC"])]),
+                "misfire": .object(["policy": "run_all", "window": "30m"]),
+                "tasks": .array([task("t", 500)]),
+            ]
+        )
+        w.submit(
             "flow",
             owner: "worker-3",
             [
@@ -124,6 +133,16 @@ extension Golden {
         w.finish("\(run)~t~0~1")
         w.advance(run, version: version, consuming: [("\(run)~t~0~1", "succeeded")], final: "succeeded")
         w.lead()
+    }
+
+    /// What was due at that time runs now.
+    private static func runMissed(_ w: inout GoldenWriter, _ time: String) {
+        let run = "missed@20261124T\(time.filter { $0 != ":" })Z"
+        w.fire("missed", owner: "worker-3", time)
+        w.admit(run, cause: "schedule", units: "a1,0,0,3", [("\(run)~t~0~1", "worker-3", probe(500))])
+        w.start("\(run)~t~0~1")
+        w.finish("\(run)~t~0~1")
+        w.advance(run, consuming: [("\(run)~t~0~1", "succeeded")], final: "succeeded")
     }
 
     /// a, then two partitions of b, then c; the run stays until the job after it is queued.
@@ -320,6 +339,7 @@ extension Golden {
                 version: 1
             ),
         ])
+        for time in ["10:01:00", "10:02:00"] { runMissed(&w, time) }
         w.fire("late", owner: "worker-3", "10:05:00", suppression: "E3002 missed; misfire policy skip")
         w.suppress("late@20261124T100500Z", reason: "E3002 missed; misfire policy skip")
         w.open("worker-2", session: 0x222)

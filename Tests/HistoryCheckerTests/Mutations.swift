@@ -58,6 +58,15 @@ struct Mutation: Sendable, CustomStringConvertible {
         Mutation("I2", "run_once runs none of what was missed") {
             try $0.rewrite("/late@1", #""policy":"skip""#, #""policy":"run_once""#)
         },
+        Mutation("I2", "what was missed runs with skip") {
+            try $0.rewrite("/missed@1", #""policy":"run_all""#, #""policy":"skip""#)
+        },
+        Mutation("I2", "run_once runs more than the last of what was missed") {
+            try $0.rewrite("/missed@1", #""policy":"run_all""#, #""policy":"run_once""#)
+        },
+        Mutation("I2", "what was missed by more than the window runs") {
+            try $0.rewrite("/missed@1", #""window":"30m""#, #""window":"2m""#)
+        },
         Mutation("I7", "a run ends without a final record") { golden in
             try golden.removeRecord(containing: bad, #""_0""#)
             golden.mirror.removeAll { $0["key"]?.string?.hasSuffix(":run:\(bad)") == true }

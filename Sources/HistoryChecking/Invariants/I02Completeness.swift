@@ -14,6 +14,8 @@
 /// Violations:
 /// - a due time without an entry in `queue/job` and without a final record;
 /// - an entry with cause `schedule` for a time that the oracle does not know;
+/// - an entry that is not suppressed and came so late that its time was missed for certain (a minute and the time to
+///   settle), with `skip`, beyond the misfire window, or with `run_once` where a later time was missed by then as well;
 /// - a record `skipped` whose reason the policy does not allow: `E3001` (an earlier run is not over) only
 ///   with
 ///   `overlap: skip` and while another run of the job lives; `E3002` (missed) with `run_once` only where a
@@ -55,7 +57,7 @@ func judgeCompleteness(_ evidence: Evidence, _ judgement: inout Judgement) {
                 end: life.end?.time
             )
             demand(schedule, until: to, known, evidence, &judgement)
-            checkExtras(schedule, life, known, &judgement)
+            checkExtras(schedule, life, known, evidence, &judgement)
         }
     }
     for final in history.finalRuns where final.state == "skipped" {
@@ -134,8 +136,10 @@ private func checkExtras(
     _ schedule: VersionSchedule,
     _ life: DefinitionLife,
     _ known: [Int64: [EntryLife]],
+    _ evidence: Evidence,
     _ judgement: inout Judgement
 ) {
+    let times = known.keys.sorted()
     for (time, entries) in known.sorted(by: { $0.key < $1.key }) {
         for entry in entries
         where entry.cause == "schedule" && entry.jobVersion == life.version && life.begin <= entry.begin
@@ -149,7 +153,38 @@ private func checkExtras(
                     JSON.array(schedule.definition.triggers).text
                 )
             }
+            if let objection = misfireObjection(to: entry, time, times, schedule.definition, evidence) {
+                judgement.violated(
+                    "\(entry.run) is to run: \(objection)",
+                    entry.shown,
+                    "misfire \(schedule.definition.misfire), window \(schedule.definition.misfireWindowSeconds) s"
+                )
+            }
         }
+    }
+}
+
+/// Why an entry should have been suppressed; `nil` where it was, or may run. `times` are the due times of its job that
+/// have entries, in order.
+private func misfireObjection(
+    to entry: EntryLife,
+    _ time: Int64,
+    _ times: [Int64],
+    _ definition: Definition,
+    _ evidence: Evidence
+) -> String? {
+    // A node decides some time before its firing is committed.
+    let decided = (entry.begin.time - evidence.settle) / 1000
+    guard entry.suppression == nil, time + 60 <= decided else { return nil }
+    if time + definition.misfireWindowSeconds < decided {
+        return "it was missed by more than the misfire window"
+    }
+    switch definition.misfire {
+    case "skip": return "it was missed, and nothing that was missed runs"
+    case "run_once":
+        guard let later = times.first(where: { $0 > time }), later + 60 <= decided else { return nil }
+        return "it was missed, and so was \(Instants.text(later * 1000)), which runs instead"
+    default: return nil
     }
 }
 
