@@ -169,8 +169,6 @@ package final class Node: Sendable {
             }
         } catch let error as StoreError {
             logger.warning("A session could not be used", metadata: [LogKeys.error: "\(error)"])
-            // Its registration, if it came so far, goes with it at once: the store will not wait for the lease.
-            worker.withLock { $0?.service }?.endLease(session)
             _ = await time.pause(.seconds(1))
         } catch let error as WrongCluster where worker.withLock({ $0 != nil }) {
             // What runs goes on, and nothing is founded, moved or erased, until the right store is back.
@@ -213,8 +211,16 @@ package final class Node: Sendable {
         )
         var probe = configuration.makeProbe(directory.path)
         let resources = probe.measure(running: service.liveCount, beat: 0)
-        try await registration.register(resources: resources, context)
-        service.renewLease(session)
+        let mirror: any MirrorStore
+        do {
+            try await registration.register(resources: resources, context)
+            service.renewLease(session)
+            mirror = try await self.mirror(cluster.clusterID)
+        } catch {
+            // The session is closed, its registration goes at once, and the store will not wait for the lease.
+            service.endLease(session)
+            throw error
+        }
         let jobs = JobReader(session: session, layout: layout, zones: configuration.zones)
         let leader = LeaderService(
             identity: MasterRecord(worker: id, address: address.withLock { $0 }, incarnation: incarnation),
@@ -222,7 +228,7 @@ package final class Node: Sendable {
             session: session,
             layout: layout,
             zones: configuration.zones,
-            mirror: try await mirror(cluster.clusterID),
+            mirror: mirror,
             time: context.clusterTime(time),
             logger: logger,
             beforeGivingUp: { service.endLease(session) }
@@ -336,7 +342,8 @@ package final class Node: Sendable {
                         + "use another --data or --root"
                 )
             }
-            try directory.rememberClusterID(cluster.clusterID)
+            // Known already, nothing is written: a full disk must not end what has a place here.
+            if known == nil { try directory.rememberClusterID(cluster.clusterID) }
             return cluster
         } catch is ClusterVanished {
             throw WrongCluster(

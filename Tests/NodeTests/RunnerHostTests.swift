@@ -112,55 +112,107 @@ final class ScratchDirectory: Sendable {
         }
     }
 
+    /// A server whose answer has begun and goes on until nobody listens.
+    private final class DrippingServer {
+        let url: String
+        /// The request has come.
+        let began: AsyncStream<Void>
+        private let listener: Int32
+        private var thread = pthread_t()
+
+        init() throws {
+            let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+            try #require(listener >= 0)
+            self.listener = listener
+            var address = sockaddr_in()
+            address.sin_family = sa_family_t(AF_INET)
+            address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+            var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+            // The structure seen as its general form, for the calls alone.
+            let isBound = withUnsafeMutableBytes(of: &address) { bytes in
+                let general = bytes.baseAddress!.assumingMemoryBound(to: sockaddr.self)
+                return bind(listener, general, length) == 0 && listen(listener, 1) == 0
+                    && getsockname(listener, general, &length) == 0
+            }
+            url = "http://127.0.0.1:\(UInt16(bigEndian: address.sin_port))/"
+            try #require(isBound)
+            let (began, continuation) = AsyncStream<Void>.makeStream()
+            self.began = began
+            let failure = startThread(&thread) {
+                let descriptor = accept(listener, nil, nil)
+                var request = [UInt8](repeating: 0, count: 4096)
+                recv(descriptor, &request, request.count, 0)
+                continuation.finish()
+                let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+                var isOpen = send(descriptor, head, head.utf8.count, Int32(MSG_NOSIGNAL)) > 0
+                while isOpen {
+                    isOpen = send(descriptor, "1\r\nx\r\n", 6, Int32(MSG_NOSIGNAL)) > 0
+                    poll(nil, 0, 20)
+                }
+                close(descriptor)
+            }
+            try #require(failure == 0)
+        }
+
+        /// Returns when the one call is over.
+        func join() {
+            pthread_join(thread, nil)
+            close(listener)
+        }
+    }
+
+    private func call(_ server: DrippingServer, timeoutMilliseconds: Int64) -> Assignment {
+        assignment(
+            .http(
+                Assignment.HTTPAction(
+                    method: "GET",
+                    url: server.url,
+                    headers: [:],
+                    body: nil,
+                    expect: nil,
+                    timeoutMilliseconds: timeoutMilliseconds
+                )
+            )
+        )
+    }
+
+    /// How the attempt ends next.
+    private func end(of id: AttemptID, _ host: RunnerHost) async -> AttemptEnd? {
+        for await event in host.events {
+            if case .ended(id, let end) = event { return end }
+        }
+        return nil
+    }
+
     /// The limit is for the whole answer: one that has begun may go on for ever.
     @Test func aDrippingAnswerTimesOut() async throws {
-        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        try #require(listener >= 0)
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        // The structure seen as its general form, for the calls alone.
-        let isBound = withUnsafeMutableBytes(of: &address) { bytes in
-            let general = bytes.baseAddress!.assumingMemoryBound(to: sockaddr.self)
-            return bind(listener, general, length) == 0 && listen(listener, 1) == 0
-                && getsockname(listener, general, &length) == 0
-        }
-        try #require(isBound)
-        var thread = pthread_t()
-        let failure = startThread(&thread) {
-            let descriptor = accept(listener, nil, nil)
-            var request = [UInt8](repeating: 0, count: 4096)
-            recv(descriptor, &request, request.count, 0)
-            let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
-            var isOpen = send(descriptor, head, head.utf8.count, Int32(MSG_NOSIGNAL)) > 0
-            while isOpen {
-                isOpen = send(descriptor, "1\r\nx\r\n", 6, Int32(MSG_NOSIGNAL)) > 0
-                poll(nil, 0, 20)
-            }
-            close(descriptor)
-        }
-        try #require(failure == 0)
+        let server = try DrippingServer()
         let scratch = try ScratchDirectory()
         let host = try host(scratch)
-        let call = Assignment.HTTPAction(
-            method: "GET",
-            url: "http://127.0.0.1:\(UInt16(bigEndian: address.sin_port))/",
-            headers: [:],
-            body: nil,
-            expect: nil,
-            timeoutMilliseconds: 300
-        )
         let id = try Bench.attempt("call")
-        host.prepare(id, assignment(.http(call)), Self.stamp, worker: WorkerID(number: 1))
+        host.prepare(id, call(server, timeoutMilliseconds: 300), Self.stamp, worker: WorkerID(number: 1))
         host.release(id)
-        for await event in host.events {
-            guard case .ended(id, let end) = event else { continue }
-            #expect(end.outcome == .timedOut)
-            #expect(end.reason?.hasSuffix("no whole answer within 300 ms") == true)
-            break
-        }
-        pthread_join(thread, nil)
-        close(listener)
+        let end = await end(of: id, host)
+        #expect(end?.outcome == .timedOut)
+        #expect(end?.reason?.hasSuffix("no whole answer within 300 ms") == true)
+        server.join()
+    }
+
+    /// Its node gives the session up: the store will not wait for the end that the call has seen.
+    @Test func anExclusiveCallEndsWithALeaseThatIsShortened() async throws {
+        let server = try DrippingServer()
+        let scratch = try ScratchDirectory()
+        let host = try host(scratch)
+        let id = try Bench.attempt("call")
+        var assignment = call(server, timeoutMilliseconds: 600_000)
+        assignment.isExclusive = true
+        host.renewLease(until: ContinuousClock.now + .seconds(600), warning: .zero)
+        host.prepare(id, assignment, Self.stamp, worker: WorkerID(number: 1))
+        host.release(id)
+        for await _ in server.began {}
+        host.renewLease(until: ContinuousClock.now, warning: .zero)
+        let end = await end(of: id, host)
+        #expect(end?.outcome == .lost)
+        server.join()
     }
 }

@@ -35,7 +35,7 @@ def parse(description, arguments):
     for option in ("--bin", "--history-bin", "--directory"):
         parser.add_argument(option)
     parser.error = lambda words: _usage(description, words)
-    options = parser.parse_args(arguments)
+    options = parser.parse_intermixed_args(arguments)
     if options.help:
         print(description)
         sys.exit(0)

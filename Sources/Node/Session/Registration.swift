@@ -16,40 +16,46 @@ struct Registration: Sendable {
     /// directory's lock says that no other process can own it. Learns the store's clock, before anything is decided by it.
     func register(resources: ResourceReport, _ context: NodeContext) async throws {
         while true {
-            var operations: [StoreOperation] = []
-            // The leader removes these when the worker is given up: they come with the registration or not at all.
-            // Setting the second keeps a leader that had seen this worker absent from removing it.
-            if record.takesWork {
-                let (jobs, assignments) = (layout.jobs(of: worker), layout.assign(worker))
-                operations = [
-                    try await session.exists(jobs) == nil ? .create(jobs, data: []) : .check(jobs),
-                    try await session.exists(assignments) == nil
-                        ? .create(assignments, data: []) : .set(assignments, data: []),
-                ]
-            }
-            for (path, data) in [
-                (layout.worker(worker), RecordCoding.encode(record)),
-                (layout.resources(worker), RecordCoding.encode(resources)),
-            ] {
-                if let stat = try await session.exists(path) {
-                    operations.append(.delete(path, version: stat.version))
-                }
-                operations.append(.create(path, data: data, mode: .ephemeral))
-            }
             do throws(StoreError) {
-                let sent = time.instant()
-                _ = try await session.multi(operations)
-                if let stat = try await session.exists(layout.resources(worker)) {
-                    context.set(clock: reading(of: stat, sent))
-                }
-                return
+                return try await put(resources, context)
             } catch {
-                // The old registration vanished, or this one's reply was lost: look again and put it right.
                 switch error.code {
-                case .noNode, .nodeExists, .badVersion: continue
-                default: throw error
+                case .noNode, .nodeExists, .badVersion: continue  // the old registration vanished
+                default:
+                    // Where the reply was lost: look again and put it right.
+                    guard error.isOutcomeUnknown || error.isRetriable,
+                        await session.mayTryAgain(after: error, sleep: time.sleep)
+                    else { throw error }
                 }
             }
+        }
+    }
+
+    private func put(_ resources: ResourceReport, _ context: NodeContext) async throws(StoreError) {
+        var operations: [StoreOperation] = []
+        // The leader removes these when the worker is given up: they come with the registration or not at all.
+        // Setting the second keeps a leader that had seen this worker absent from removing it.
+        if record.takesWork {
+            let (jobs, assignments) = (layout.jobs(of: worker), layout.assign(worker))
+            operations = [
+                try await session.exists(jobs) == nil ? .create(jobs, data: []) : .check(jobs),
+                try await session.exists(assignments) == nil
+                    ? .create(assignments, data: []) : .set(assignments, data: []),
+            ]
+        }
+        for (path, data) in [
+            (layout.worker(worker), RecordCoding.encode(record)),
+            (layout.resources(worker), RecordCoding.encode(resources)),
+        ] {
+            if let stat = try await session.exists(path) {
+                operations.append(.delete(path, version: stat.version))
+            }
+            operations.append(.create(path, data: data, mode: .ephemeral))
+        }
+        let sent = time.instant()
+        _ = try await session.multi(operations)
+        if let stat = try await session.exists(layout.resources(worker)) {
+            context.set(clock: reading(of: stat, sent))
         }
     }
 

@@ -241,7 +241,8 @@ package final class TriggerService: Sendable {
                 }
                 switch (error.code, error.failedIndex) {
                 case (.noNode, 0):
-                    return  // edited, moved or deleted; the next list decides
+                    // Edited, moved or deleted; the next list decides. Where it is as it was, it has been away and back.
+                    return postpone(firing)
                 case (.badVersion, 1):
                     // This node's own commit whose reply was lost, or a manual run that counted: read it again.
                     guard await refreshMark(firing) else { return }
@@ -253,13 +254,17 @@ package final class TriggerService: Sendable {
                         "A firing could not be committed",
                         metadata: [LogKeys.job: "\(firing.job)", LogKeys.error: "\(error)"]
                     )
-                    let later = time.now().second.adding(seconds: 1)
-                    timers.withLock { $0.core.postponed(firing.job, until: later) }
-                    changed.notify()
-                    return
+                    return postpone(firing)
                 }
             }
         }
+    }
+
+    /// To be tried again in a second.
+    private func postpone(_ firing: Firing) {
+        let later = time.now().second.adding(seconds: 1)
+        timers.withLock { $0.core.postponed(firing.job, until: later) }
+        changed.notify()
     }
 
     private func settle(_ firing: Firing, _ record: FiredRecord, _ version: Int32) {

@@ -38,7 +38,7 @@ package final class RunnerHost: AttemptHost {
     private let runner = Mutex("none")
     /// Names this life of the node's process, which calls live and die with.
     private let caller = "calls-" + String(UInt64.random(in: 0 ... .max), radix: 16)
-    private let leaseEnd = Mutex<ContinuousClock.Instant?>(nil)
+    private let lease = Mutex<(end: ContinuousClock.Instant, warning: Duration)?>(nil)
     private let logger: Logger
     package let events: AsyncStream<HostEvent>
     private let continuation: AsyncStream<HostEvent>.Continuation
@@ -64,6 +64,10 @@ package final class RunnerHost: AttemptHost {
                 let before = self.runner.withLock { known in
                     defer { known = runner }
                     return known
+                }
+                // It may have been said while there was no connection.
+                if let lease = lease.withLock({ $0 }) {
+                    client.renew(Lease(until: lease.end, warning: lease.warning))
                 }
                 if isFirst {
                     let adopted = held.compactMap { adopt($0) }
@@ -287,8 +291,17 @@ package final class RunnerHost: AttemptHost {
     }
 
     package func renewLease(until deadline: ContinuousClock.Instant, warning: Duration) {
-        leaseEnd.withLock { $0 = deadline }
+        lease.withLock { $0 = (deadline, warning) }
         client.renew(Lease(until: deadline, warning: warning))
+        guard deadline <= ContinuousClock.now else { return }
+        // Shortened: calls wait for the end that they have seen.
+        live.withLock { live in
+            for (id, entry) in live where entry.isExclusive {
+                guard let call = entry.call else { continue }
+                live[id]?.hasLostLease = true
+                call.cancel()
+            }
+        }
     }
 
     package var liveAttempts: [AttemptID] { live.withLock { $0.values.map(\.attempt) } }
@@ -417,7 +430,7 @@ package final class RunnerHost: AttemptHost {
             group.addTask { await self.call(action, id: id, timeout: timeout, log: log) }
             if isExclusive {
                 group.addTask {
-                    while let end = self.leaseEnd.withLock({ $0 }), end > ContinuousClock.now {
+                    while let end = self.lease.withLock({ $0?.end }), end > ContinuousClock.now {
                         do {
                             // The lease's own end; looked at again where it was renewed meanwhile.
                             try await ContinuousClock().sleep(until: end)

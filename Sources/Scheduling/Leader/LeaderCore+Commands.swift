@@ -58,7 +58,7 @@ extension LeaderCore {
                 &draft,
                 as: end,
                 reason: command.reason ?? "\(end.rawValue) on request",
-                now: planning.now
+                &planning
             )
         }
         return Verdict(isAccepted: true, message: "\(id) is being stopped")

@@ -18,6 +18,7 @@ extension LeaderCore {
         consumeReports(&planning, random: &random)
         consumeCommands(&planning)
         reclaimLost(&planning)
+        askRest(&planning)
         repeatKills(&planning)
         passTimers(&planning)
         if !isPaused, !isOutboxFull {
@@ -113,7 +114,7 @@ extension LeaderCore {
                         &draft,
                         as: .failed,
                         reason: "E3004 the run took longer than its timeout",
-                        now: planning.now
+                        &planning
                     )
                 }
                 core.noteTimer(draft.run)
@@ -170,6 +171,7 @@ extension LeaderCore {
     mutating func forget(_ run: LiveRun) {
         runs[run.id] = nil
         attempts[run.id] = nil
+        unasked[run.id] = nil
         setTimer(run.id, nil)
     }
 

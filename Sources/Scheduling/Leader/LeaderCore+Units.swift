@@ -136,8 +136,14 @@ extension LeaderCore {
 
     // MARK: Stopping
 
-    /// Stops a run: what waits is over at once, what runs is told to stop.
-    mutating func stop(_ draft: inout RunDraft, as end: RunState, reason: String?, now: WallTime) {
+    /// Stops a run: what waits is over at once, what runs is told to stop. Of more attempts than one commit can tell the
+    /// rest are told by those that follow.
+    mutating func stop(
+        _ draft: inout RunDraft,
+        as end: RunState,
+        reason: String?,
+        _ planning: inout Planning
+    ) {
         let isHarder = end == .killed && draft.run.stopAs != nil && draft.run.stopAs != .killed
         guard draft.run.stopAs == nil || isHarder else { return }
         draft.run.stopAs = end
@@ -148,16 +154,47 @@ extension LeaderCore {
             switch draft.run.units[unit].state {
             case .waiting, .queued, .retrying:
                 endUnit(unit, as: draft.run.stoppedState, &draft)
-            case .assigned where !hasStarted(unit, of: draft.run):
-                withdraw(unit, &draft, now)
+            case .assigned where !hasStarted(unit, of: draft.run) && !planning.budget.isUsedUp:
+                planning.budget.spend(operations: 2, bytes: 1_000)
+                withdraw(unit, &draft, planning.now)
             case .assigned, .running, .killing:
                 draft.run.units[unit].state = .killing
                 draft.touch(unit: unit)
-                draft.kills[unit] = isHarder || draft.kills[unit] == true
+                ask(unit, replacesOther: isHarder || draft.kills[unit] == true, &draft, &planning)
             default: break
             }
         }
         settle(&draft)
+    }
+
+    /// Has the worker of an attempt asked to stop it by this plan, or by one that has room.
+    private mutating func ask(
+        _ unit: Int,
+        replacesOther: Bool,
+        _ draft: inout RunDraft,
+        _ planning: inout Planning
+    ) {
+        guard !planning.budget.isUsedUp else {
+            unasked[draft.run.id, default: [:]][unit] = replacesOther
+            return
+        }
+        let count = replacesOther ? 2 : 1
+        let bytes = draft.run.attemptID(unit: unit).znodeName.utf8.count + 150
+        planning.budget.spend(operations: count, bytes: count * bytes)
+        draft.kills[unit] = replacesOther
+    }
+
+    /// Goes on with what stopped runs had no room for.
+    mutating func askRest(_ planning: inout Planning) {
+        for (id, units) in unasked.sorted(by: { $0.key < $1.key }) where !planning.budget.isUsedUp {
+            unasked[id] = nil
+            edit(id, &planning) { core, draft, planning in
+                for (unit, replacesOther) in units.sorted(by: { $0.key < $1.key })
+                where draft.run.units[unit].state == .killing {
+                    core.ask(unit, replacesOther: replacesOther, &draft, &planning)
+                }
+            }
+        }
     }
 
     func hasStarted(_ unit: Int, of run: LiveRun) -> Bool {
@@ -227,9 +264,10 @@ extension LeaderCore {
                     rest.insert(worker)
                     break
                 }
-                planning.budget.spend(operations: 1, bytes: 200)
-                edit(place.run, &planning) { _, draft, _ in
-                    if draft.kills[place.unit] == nil { draft.kills[place.unit] = false }
+                edit(place.run, &planning) { core, draft, planning in
+                    if draft.kills[place.unit] == nil {
+                        core.ask(place.unit, replacesOther: false, &draft, &planning)
+                    }
                 }
             }
         }

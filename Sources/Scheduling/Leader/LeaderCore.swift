@@ -416,6 +416,9 @@ package struct LeaderCore: Sendable {
 
     /// Attempts that a `kill` znode exists for.
     var killsSent: Set<AttemptID> = []
+    /// Attempts of stopped runs whose workers are still to be asked to stop them, by unit; true where an earlier, softer
+    /// request is replaced. Another term asks those that have no request yet when it sees their workers.
+    var unasked: [RunID: [Int: Bool]] = [:]
     /// Live attempts of exclusive units, with the run that each belongs to.
     var exclusiveHolders: TreeDictionary<ExclusiveUnit, RunID> = [:]
     /// Workers that a person has declared gone for good: they do not count for safe mode.

@@ -230,7 +230,6 @@ private let job = Jobs.name("flow")
     @Test func tenThousandPartitionsGoInBoundedSteps() {
         var (cluster, run) = cluster(10_000, slots: 2_500, workers: 4)
         #expect(cluster.live().count == 10_000)
-        var largest = 0
         for id in cluster.live() {
             cluster.start(id)
             cluster.end(id)
@@ -238,11 +237,21 @@ private let job = Jobs.name("flow")
         cluster.deliver()
         let clock = ContinuousClock()
         let began = clock.now
+        let largest = largestPlan(&cluster)
+        print("10,000 reports consumed in \(clock.now - began), \(largest) operations at most")
+        #expect(largest <= 1_100)
+        #expect(cluster.store.finalRuns[run]?.state == .succeeded)
+        #expect(cluster.core.miscounts.isEmpty)
+    }
+
+    /// The most operations of a plan, of all until there is nothing to do.
+    private func largestPlan(_ cluster: inout ModelCluster) -> Int {
+        var largest = 0
         for _ in 0..<1_000 {
             let plan = cluster.step()
             if plan.isEmpty { break }
             let count = plan.transactions.reduce(0) { total, transaction in
-                total
+                total + transaction.finalRecords.count
                     + transaction.operations.reduce(0) { count, operation in
                         if case .deleteRun(_, let chunks, _) = operation { return count + chunks + 1 }
                         return count + 1
@@ -250,10 +259,30 @@ private let job = Jobs.name("flow")
             }
             largest = max(largest, count)
         }
-        print("10,000 reports consumed in \(clock.now - began), \(largest) operations at most")
-        #expect(largest <= 1_100)
-        #expect(cluster.store.finalRuns[run]?.state == .succeeded)
-        #expect(cluster.core.miscounts.isEmpty)
+        return largest
+    }
+
+    /// A commit that asks for all of them is larger than the store takes.
+    @Test(arguments: zip([true, false], [true, false]))
+    func tenThousandLiveAttemptsAreStoppedInBoundedSteps(_ haveStarted: Bool, _ isHarder: Bool) {
+        var (cluster, run) = cluster(10_000, slots: 2_500, workers: 4)
+        if haveStarted { for id in cluster.live() { cluster.start(id) } }
+        cluster.settle()
+        cluster.command(.cancel(run))
+        cluster.deliver()
+        #expect(largestPlan(&cluster) <= 1_100)
+        if isHarder {
+            cluster.command(.kill(run))
+            cluster.deliver()
+            #expect(largestPlan(&cluster) <= 1_100)
+        }
+        let kills = cluster.store.kills.values.map(\.mode)
+        #expect(kills.count == cluster.live().count)
+        #expect(cluster.live().count > 8_000)
+        #expect(kills.allSatisfy { $0 == (isHarder ? .kill : .cancel) })
+        cluster.runAll(.killed)
+        #expect(cluster.store.finalRuns[run]?.state == (isHarder ? .killed : .cancelled))
+        #expect(cluster.core.miscounts.isEmpty && cluster.core.unasked.isEmpty)
     }
 
     @Test(arguments: [AttemptOutcome.failed, .killed])
