@@ -46,7 +46,22 @@ struct Bench: Sendable {
 
     /// A worker is there, and may own jobs.
     func register(_ worker: WorkerID) async throws {
-        _ = try await other.create(layout.worker(worker))
+        let registration = WorkerRegistration(
+            incarnation: "i",
+            address: "127.0.0.1:1",
+            startedAt: clock.time.now(),
+            version: "0",
+            tzdata: "unknown",
+            pool: JobDefinition.defaultPool,
+            labels: [:],
+            slots: 1,
+            cpuCount: 1,
+            memoryBytes: 1,
+            sessionTimeoutMilliseconds: 10_000,
+            isDraining: false,
+            takesWork: true
+        )
+        _ = try await other.create(layout.worker(worker), data: RecordCoding.encode(registration))
         _ = try await other.create(layout.jobs(of: worker))
     }
 

@@ -23,6 +23,9 @@ final class HeldListSession: ForwardingSession, @unchecked Sendable {
     /// Whether a list is held back now.
     var isHolding: Bool { gate.withLock { !$0.held.isEmpty } }
 
+    /// Whether an answer had the name.
+    var hasSeen: Bool { gate.withLock { $0.isArmed } }
+
     /// Lets all lists through from now on.
     func open() {
         let held = gate.withLock { gate in

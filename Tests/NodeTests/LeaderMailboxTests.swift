@@ -75,6 +75,39 @@ import ZnodeStore
         }
     }
 
+    /// It has got a job while nobody looked, and has gone: twice, the second time after it was taken over.
+    @Test func jobsOfAWorkerThatNobodySawAreMoved() async throws {
+        let bench = try await Bench()
+        let (layout, other) = (bench.layout, bench.other)
+        let (stays, passes) = (WorkerID(number: 2), WorkerID(number: 9))
+        let session = HeldListSession(bench.session, holding: layout.workers, afterSeeing: "\(stays)")
+        let leader = try bench.leader(session)
+        func join(_ worker: WorkerID) async throws {
+            try await bench.register(worker)
+            _ = try await other.create(layout.assign(worker))
+        }
+        func passThrough(_ job: String) async throws {
+            try await join(passes)
+            let task = TaskDefinition(id: try TaskID("t"), run: .argv(["true"]))
+            let definition = JobDefinition(name: try JobName(job), tasks: [task])
+            try await bench.submit(definition, owner: passes, at: bench.clock.time.now())
+            try await other.delete(layout.worker(passes))
+            session.open()
+            try await bench.eventually("\(job) has another owner") {
+                try await bench.names(layout.jobs(of: stays)).contains("\(job)@1")
+            }
+            try await bench.eventually("nothing is left of it") {
+                try await other.exists(layout.assign(passes)) == nil
+            }
+        }
+        try await bench.with({ try await leader.run() }) {
+            try await join(stays)
+            try await bench.eventually("the leader knows the other") { session.hasSeen }
+            try await passThrough("first")
+            try await passThrough("second")
+        }
+    }
+
     @Test func commandThatNobodyWaitsForIsSweptByAge() async throws {
         let bench = try await Bench()
         let path = bench.layout.command("left")

@@ -197,7 +197,9 @@ struct LeaderMailboxes: Sendable {
             }
             for id in known { watch(id) }
             for try await names in session.childrenUpdates(of: layout.workers) {
-                for name in names.sorted() {
+                // One that came and went between two lists has left its directories, and perhaps jobs in them.
+                let left = try await session.children(layout.assign)
+                for name in Set(names + left).sorted() {
                     if let id = WorkerID(name) { watch(id) }
                 }
             }

@@ -239,8 +239,8 @@ package struct LeaderCore: Sendable {
     /// registration was seen missing; `nil` where there is none, and so nothing to take over.
     @discardableResult
     package mutating func workerGone(_ id: WorkerID, assignVersion: Int32?) -> Int? {
-        // What was read before everything of it was taken over does not make it known again.
-        guard !forgotten.contains(id) else { return nil }
+        // Of one that was taken over nothing is left, unless it has been here again.
+        guard !forgotten.contains(id) || assignVersion != nil else { return nil }
         know(id)
         workers[id]?.isPresent = false
         workers[id]?.version = nil
