@@ -112,6 +112,45 @@ final class ScratchDirectory: Sendable {
         }
     }
 
+    /// A full disk holds no task up; that its output is not whole must not go unsaid.
+    @Test func outputThatADiskRefusedIsSaid() async throws {
+        let scratch = try ScratchDirectory()
+        let runner = try Runner(scratch.path)
+        let host = try host(scratch)
+        let id = try Bench.attempt("t")
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await host.run() }
+            var connection = FrameConnection(try await runner.welcome(startedAt: 1))
+            #expect(try await host.claim().isEmpty)
+            let task = assignment(.command(argv: ["/bin/true"]))
+            host.prepare(id, task, Self.stamp, worker: WorkerID(number: 1))
+            host.release(id)
+            let exit = ProcessExit(
+                id: id.znodeName,
+                pid: 7,
+                outcome: .exited(0),
+                hasTimedOut: false,
+                wasStopped: false,
+                hasLostLease: false,
+                startedAtMilliseconds: 1,
+                endedAtMilliseconds: 2,
+                duration: .milliseconds(1),
+                cpuTime: .zero,
+                maxResidentBytes: 0,
+                stdout: LogStreamSummary(totalBytes: 100, droppedBytes: 60, diskError: ENOSPC),
+                stderr: LogStreamSummary(totalBytes: 50, droppedBytes: 9)
+            )
+            connection.enqueue(RunnerReply.event(.ended(exit)).encoded())
+            let isSent = connection.flush()
+            #expect(isSent)
+            let end = await end(of: id, host)
+            #expect(end?.outcome == .succeeded)
+            #expect(end?.reason == "60 bytes of its output could not be kept: No space left on device")
+            await host.close(endsAttempts: false)
+            try await group.waitForAll()
+        }
+    }
+
     /// A server whose answer has begun and goes on until nobody listens.
     private final class DrippingServer {
         let url: String

@@ -75,7 +75,15 @@ struct Registration: Sendable {
             beat += 1
             let report = probe.measure(running: service.liveCount, beat: beat)
             let sent = time.instant()
-            let stat = try await session.set(layout.resources(worker), data: RecordCoding.encode(report))
+            guard let stat = try await write(report) else {
+                // Whoever registered in its place decides by another session what becomes of its attempts. It comes again.
+                logger.critical(
+                    "The registration is not this node's any more; is there a copy of its data directory?",
+                    metadata: [LogKeys.worker: "\(worker)"]
+                )
+                service.endLease(session)
+                return await session.close()
+            }
             service.renewLease(session)
             context.set(clock: reading(of: stat, sent))
             if let queue = try await session.exists(layout.jobQueue) {
@@ -85,6 +93,17 @@ struct Registration: Sendable {
                 service.holdsExclusive
                 ? LeaseTerms(sessionTimeout: session.timeout).renewalInterval : Self.beatInterval
             await service.exclusiveBegan.wait(upTo: interval, sleep: time.sleep)
+        }
+    }
+
+    /// Returns `nil` where what this session has registered is gone, or another session's.
+    private func write(_ report: ResourceReport) async throws(StoreError) -> ZnodeStat? {
+        do throws(StoreError) {
+            let stat = try await session.set(layout.resources(worker), data: RecordCoding.encode(report))
+            return stat.ephemeralOwner == session.id ? stat : nil
+        } catch {
+            guard error.code == .noNode else { throw error }
+            return nil
         }
     }
 

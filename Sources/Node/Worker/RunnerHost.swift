@@ -403,7 +403,22 @@ package final class RunnerHost: AttemptHost {
             end.outcome = .succeeded
             takeOutputs(&end, live)
         }
+        if let lost = lostOutput(of: exit) {
+            logger.error(
+                "Output of an attempt could not be kept",
+                metadata: [LogKeys.attempt: "\(live.attempt)", LogKeys.reason: "\(lost)"]
+            )
+            end.reason = end.reason.map { "\($0); \(lost)" } ?? lost
+        }
         return end
+    }
+
+    /// What a disk that refused it has kept out of the log.
+    private func lostOutput(of exit: ProcessExit) -> String? {
+        let refused = [exit.stdout, exit.stderr].filter { $0.diskError != nil && $0.droppedBytes > 0 }
+        guard let error = refused.first?.diskError else { return nil }
+        let count = refused.reduce(0) { $0 + $1.droppedBytes }
+        return "\(count) bytes of its output could not be kept: \(String(cString: strerror(error)))"
     }
 
     private func takeOutputs(_ end: inout AttemptEnd, _ live: Live) {

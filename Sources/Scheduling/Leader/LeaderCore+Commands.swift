@@ -76,6 +76,8 @@ extension LeaderCore {
         }
         edit(id, &planning) { core, draft, _ in
             draft.run.state = wanted == .running && core.hasFailed(draft.run) ? .failing : wanted
+            // What held it is dealt with.
+            if !isPaused, draft.run.reason?.hasPrefix("E3010") == true { draft.run.reason = nil }
             draft.isHeaderChanged = true
         }
         return Verdict(isAccepted: true, message: "\(id) is \(wanted.rawValue)")

@@ -295,6 +295,7 @@ private let job = Jobs.name("hello")
         cluster.command(.resume(run))
         cluster.settle()
         #expect(cluster.live().map(\.number) == [2])
+        #expect(cluster.core.runs[run]?.reason == nil, "it holds no more")
     }
 
     private func late(_ attempt: AttemptID, isCertain: Bool) -> Report {
