@@ -203,7 +203,9 @@ package enum ReportCoding {
         _ end: AttemptEnd,
         _ stamp: AssignmentStamp?
     ) -> (name: String, data: [UInt8]) {
-        if end.outcome == .succeeded, end.outputs.isEmpty, end.reason == nil, let startedAt = end.startedAt, let stamp {
+        if end.outcome == .succeeded, end.outputs.isEmpty, end.reason == nil, let startedAt = end.startedAt,
+            let stamp
+        {
             let elapsed = String(max(0, end.endedAt - startedAt), radix: 36)
             let token = String(stamp.token, radix: 36)
             return (

@@ -57,6 +57,7 @@ package final class Node: Sendable {
                     worker: { node.workerID },
                     directory: node.directory,
                     logSpace: node.logSpace,
+                    hostFigures: { node.host.figures },
                     heldTimers: { node.context.current?.triggers?.heldCount }
                 )
             },

@@ -20,10 +20,13 @@ package struct SessionFigures: Hashable, Sendable {
     /// What the paths of the armed watches take in the request that a reconnect sends. Beyond the limit reads with
     /// another watch fail with `.tooLarge`, unsent.
     package var watchedBytes: Level
+    /// The largest transaction that was sent. Beyond the limit, in bytes or operations, they fail with `.tooLarge`, unsent.
+    package var transactionBytes: Level
 
-    package init(requests: Level, waiting: Level, watchedBytes: Level) {
+    package init(requests: Level, waiting: Level, watchedBytes: Level, transactionBytes: Level) {
         self.requests = requests
         self.waiting = waiting
         self.watchedBytes = watchedBytes
+        self.transactionBytes = transactionBytes
     }
 }

@@ -1,4 +1,5 @@
 import CZooKeeper
+import Synchronization
 package import ZnodeStore
 
 extension ZooKeeperSession {
@@ -88,7 +89,13 @@ extension ZooKeeperSession {
     }
 
     package func multi(_ operations: [StoreOperation]) async throws(StoreError) -> [StoreOperationResult] {
-        try check(operations)
+        do throws(StoreError) {
+            let size = try checkedSize(operations)
+            shared.withLock { $0.transactionBytes.value = max($0.transactionBytes.value, size) }
+        } catch {
+            if error.code == .tooLarge { shared.withLock { $0.transactionBytes.refused += 1 } }
+            throw error
+        }
         guard !operations.isEmpty else { return [] }
         let result = await withCheckedContinuation { (continuation: MultiRequest.Continuation) in
             submit(MultiRequest(operations, session: self, continuation: continuation))
@@ -128,7 +135,8 @@ extension ZooKeeperSession {
         )
     }
 
-    private func check(_ operations: [StoreOperation]) throws(StoreError) {
+    /// How much a transaction takes, where it may be sent.
+    private func checkedSize(_ operations: [StoreOperation]) throws(StoreError) -> Int {
         guard operations.count <= StoreLimits.maximumMultiCount else {
             throw StoreError(
                 .tooLarge,
@@ -157,6 +165,7 @@ extension ZooKeeperSession {
                 message: "\(total) bytes, more than \(StoreLimits.maximumMultiLength)"
             )
         }
+        return total
     }
 
     private func check(_ data: [UInt8], of path: ZnodePath, at index: Int) throws(StoreError) {

@@ -39,6 +39,7 @@ package final class ZooKeeperSession: ZnodeSession {
         var watches: WatchTable
         /// Reads that were refused since the watched paths are at their bound.
         var refusedWatches = 0
+        var transactionBytes = SessionFigures.Level(value: 0, limit: StoreLimits.maximumMultiLength)
         /// When the newest write that was answered was sent.
         var lastConfirmedWrite: ContinuousClock.Instant
         /// When the newest request of any kind that was answered was sent.
@@ -99,7 +100,8 @@ package final class ZooKeeperSession: ZnodeSession {
                     value: shared.watches.bytes,
                     limit: WatchTable.maximumBytes,
                     refused: shared.refusedWatches
-                )
+                ),
+                transactionBytes: shared.transactionBytes
             )
         }
     }

@@ -173,6 +173,16 @@ extension ClusterSuite {
             let attempt = try await nodes[1].api.task(run, "large")["attempts"][0]
             #expect(attempt["state"].string == "failed")
             #expect(attempt["reason"].string.contains("E3006"), "\(attempt)")
+            var figures: [String: Int] = [:]
+            for node in nodes {
+                let text = try await node.api.send("GET", "/metrics").text
+                for match in text.matches(of: /(?m)^(skyfire_output_bytes\w*) (\d+)$/) {
+                    figures[String(match.1)] = max(figures[String(match.1)] ?? 0, Int(match.2) ?? 0)
+                }
+            }
+            #expect(figures["skyfire_output_bytes_limit"] == 8192)
+            #expect(figures["skyfire_output_bytes"] ?? 0 >= 8002, "\(figures)")
+            #expect(figures["skyfire_output_bytes_refused_total"] ?? 0 >= 1)
         }
 
         /// The names of the table of bounds are those of a leader's metrics.

@@ -32,7 +32,9 @@ import ZnodeStore
     }
 
     /// A copy of its data directory, or whoever it is, decides by another session what becomes of its attempts.
-    @Test(arguments: [true, false]) func nodeWhoseRegistrationIsAnothersComesAgain(_ isTaken: Bool) async throws {
+    @Test(arguments: [true, false]) func nodeWhoseRegistrationIsAnothersComesAgain(
+        _ isTaken: Bool
+    ) async throws {
         let scratch = try ScratchDirectory()
         let (host, store) = (IdleHost(), EmbeddedStore())
         var configuration = try configuration(scratch, host, store) { _ in

@@ -153,6 +153,11 @@ import ZooKeeper
             #expect(await code { _ = try await session.multi(many) } == .tooLarge)
             #expect(session.lastConfirmedWrite == before)
             #expect(session.state == .connected)
+            let limit = StoreLimits.maximumMultiLength
+            #expect(session.figures?.transactionBytes == .init(value: 0, limit: limit, refused: 2))
+            _ = try await session.multi([.set(a, data: half)])
+            let largest = try #require(session.figures?.transactionBytes.value)
+            #expect((half.count...half.count + 100).contains(largest))
             #expect(try await session.set(a, data: half).dataLength == Int32(half.count))
             #expect(session.lastConfirmedWrite > before)
             await session.close()

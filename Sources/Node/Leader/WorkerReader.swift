@@ -17,7 +17,9 @@ struct WorkerReader: Sendable {
             znode = try await session.get(path)
         } catch {
             guard error.code == .noNode else { throw error }
-            return .workerGone(id, assignVersion: assignments?.version)
+            // Taken over since the first look, it is not to be known again.
+            let isLeft = try await session.exists(layout.assign(id)) != nil
+            return .workerGone(id, assignVersion: isLeft ? assignments?.version : nil)
         }
         // One that cannot be read is there all the same: nothing is taken from it.
         let registration = try RecordCoding.decode(WorkerRegistration.self, from: znode.data, path: path)

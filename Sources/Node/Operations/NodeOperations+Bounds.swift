@@ -6,8 +6,9 @@ extension NodeOperations {
     package func bounds() async -> [BoundFigure] {
         guard let current = context.current else { return [] }
         var figures = await mailboxFigures(current.session)
-        figures += places.filter { $0.worker() == current.worker }.map {
-            Self.figures(of: $0.logSpace.figures)
+        for place in places where place.worker() == current.worker {
+            figures.append(Self.figures(of: place.logSpace.figures))
+            figures += place.hostFigures()
         }
         if let store = current.session.figures { figures += Self.figures(of: store) }
         if let mirror = context.mirror?.backlog { figures += Self.figures(of: mirror) }
@@ -83,6 +84,13 @@ extension NodeOperations {
                 value: store.watchedBytes.value,
                 limit: store.watchedBytes.limit,
                 refused: store.watchedBytes.refused
+            ),
+            BoundFigure(
+                "store_transaction_bytes",
+                "Bytes of the largest transaction that this node has sent to the store in its session.",
+                value: store.transactionBytes.value,
+                limit: store.transactionBytes.limit,
+                refused: store.transactionBytes.refused
             ),
         ]
     }

@@ -25,6 +25,8 @@ package struct NodeOperations: ClusterOperations {
         var worker: @Sendable () -> WorkerID?
         var directory: DataDirectory
         var logSpace: LogSpace
+        /// The bounds of the place where its attempts run.
+        var hostFigures: @Sendable () -> [BoundFigure] = { [] }
         /// How many timers it holds; nil where it fires none.
         var heldTimers: @Sendable () -> Int? = { nil }
     }

@@ -107,13 +107,16 @@ package enum OutputFile {
             outputs[name] = String(decoding: line[(equals + 1)...], as: UTF8.self)
         }
         // Of what was written more than once the last value counts, also here.
-        let size = outputs.reduce(0) { $0 + $1.key.utf8.count + 1 + $1.value.utf8.count }
-        guard size <= AssignmentBuilder.maximumOutputBytes else {
+        guard size(of: outputs) <= AssignmentBuilder.maximumOutputBytes else {
             return .failure(
                 OutputError("the outputs are larger than \(AssignmentBuilder.maximumOutputBytes) bytes")
             )
         }
         return .success(outputs)
+    }
+
+    package static func size(of outputs: [String: String]) -> Int {
+        outputs.reduce(0) { $0 + $1.key.utf8.count + 1 + $1.value.utf8.count }
     }
 
     package struct OutputError: Error, Hashable, Sendable, CustomStringConvertible {

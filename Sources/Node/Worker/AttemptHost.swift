@@ -43,6 +43,8 @@ package protocol AttemptHost: Sendable {
     var events: AsyncStream<HostEvent> { get }
     /// Attempts prepared, running, or ended and not acknowledged.
     var liveAttempts: [AttemptID] { get }
+    /// How near it is to its bounds.
+    var figures: [BoundFigure] { get }
 
     /// Names this life of what a prepared attempt is to run in. What was started in it and is not held has never run.
     func identity(of attempt: AttemptID) -> String
@@ -70,4 +72,8 @@ package protocol AttemptHost: Sendable {
     func outlivesWorker(_ attempt: AttemptID) -> Bool
     /// Lets go. With `endsAttempts` what runs is killed first and the host ends; otherwise it goes on for a successor.
     func close(endsAttempts: Bool) async
+}
+
+extension AttemptHost {
+    package var figures: [BoundFigure] { [] }
 }

@@ -39,6 +39,8 @@ package final class RunnerHost: AttemptHost {
     /// Names this life of the node's process, which calls live and die with.
     private let caller = "calls-" + String(UInt64.random(in: 0 ... .max), radix: 16)
     private let lease = Mutex<(end: ContinuousClock.Instant, warning: Duration)?>(nil)
+    /// Bytes of the largest outputs, and how many were not taken.
+    private let outputs = Mutex((largest: 0, refused: 0))
     private let logger: Logger
     package let events: AsyncStream<HostEvent>
     private let continuation: AsyncStream<HostEvent>.Continuation
@@ -306,6 +308,19 @@ package final class RunnerHost: AttemptHost {
 
     package var liveAttempts: [AttemptID] { live.withLock { $0.values.map(\.attempt) } }
 
+    package var figures: [BoundFigure] {
+        let (largest, refused) = outputs.withLock { $0 }
+        return [
+            BoundFigure(
+                "output_bytes",
+                "Bytes of the largest outputs of a task on this node since it began.",
+                value: largest,
+                limit: AssignmentBuilder.maximumOutputBytes,
+                refused: refused
+            )
+        ]
+    }
+
     package func outlivesWorker(_ attempt: AttemptID) -> Bool {
         live.withLock { live in live[attempt.znodeName].map { $0.action == nil && $0.isReleased } ?? false }
     }
@@ -423,9 +438,12 @@ package final class RunnerHost: AttemptHost {
 
     private func takeOutputs(_ end: inout AttemptEnd, _ live: Live) {
         switch OutputFile.read(live.outputFile, allowed: live.outputs) {
-        case .success(let outputs):
-            end.outputs = outputs
+        case .success(let values):
+            end.outputs = values
+            let size = OutputFile.size(of: values)
+            outputs.withLock { $0.largest = max($0.largest, size) }
         case .failure(let error):
+            outputs.withLock { $0.refused += 1 }
             end.outcome = .failed
             end.reason = error.description
         }

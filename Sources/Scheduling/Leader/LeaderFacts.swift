@@ -357,7 +357,10 @@ package struct OutcomeRecord: Hashable, Sendable, Codable {
             onRequest.insert(key)
         }
         if ends[key] != .succeeded { ends[key] = state }
-        if ends.count > Self.maximumCount, let oldest = ends.keys.compactMap({ Int64($0) }).min() {
+        // What waits for this one is still to see it, however old it is.
+        if ends.count > Self.maximumCount,
+            let oldest = ends.keys.lazy.filter({ $0 != key }).compactMap({ Int64($0) }).min()
+        {
             ends[String(oldest)] = nil
             onRequest.remove(String(oldest))
         }

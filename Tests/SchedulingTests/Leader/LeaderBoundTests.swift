@@ -149,6 +149,9 @@ private let job = Jobs.name("hello")
         #expect(outcomes.ends.count == OutcomeRecord.maximumCount)
         #expect(outcomes.end(at: UnixTime(seconds: 3)) == nil)
         #expect(outcomes.end(at: UnixTime(seconds: 4)) == .succeeded)
+        let late = UnixTime(seconds: 1)
+        outcomes.record(.succeeded, of: RunID(job: job, logicalTime: late))
+        #expect(outcomes.end(at: late) == .succeeded && outcomes.ends.count == OutcomeRecord.maximumCount)
     }
 
     @Test func namesOfMissingJobsAreBounded() {

@@ -215,7 +215,7 @@ struct RandomWorld {
 
     private mutating func hearOfLosses() {
         for worker in unheard.sorted() where cluster.store.workers[worker] == nil {
-            cluster.core.workerGone(worker, assignVersion: cluster.store.assignVersions[worker])
+            cluster.core.workerGone(worker, assignVersion: cluster.store.assignVersion(worker))
         }
         unheard = []
     }

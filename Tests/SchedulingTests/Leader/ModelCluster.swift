@@ -127,7 +127,7 @@ struct ModelCluster {
                 store.ghosts.append(.init(worker: id, unit: ModelStore.exclusiveUnit(attempt)))
             }
         }
-        if isHeard { core.workerGone(id, assignVersion: store.assignVersions[id]) }
+        if isHeard { core.workerGone(id, assignVersion: store.assignVersion(id)) }
     }
 
     /// The kill margins of all absences that the leader knows of are over.
@@ -229,7 +229,7 @@ struct ModelCluster {
                         assignVersion: store.assignVersions[id]
                     )
                 } else {
-                    core.workerGone(id, assignVersion: store.assignVersions[id])
+                    core.workerGone(id, assignVersion: store.assignVersion(id))
                 }
             }
         }
@@ -302,7 +302,7 @@ struct ModelCluster {
                     assignVersion: store.assignVersions[id]
                 )
             } else {
-                core.workerGone(id, assignVersion: store.assignVersions[id])
+                core.workerGone(id, assignVersion: store.assignVersion(id))
             }
         }
         let names = other?.reports.map(\.znodeName) ?? []

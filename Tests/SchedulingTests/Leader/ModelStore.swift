@@ -38,6 +38,9 @@ struct ModelStore {
     var commands: [String: CommandRequest] = [:]
     var verdicts: [String: Verdict] = [:]
     var zxid: Int64 = 0
+    /// The version of the directory of a worker's assignments; `nil` where there is none.
+    func assignVersion(_ id: WorkerID) -> Int32? { directories.contains(id) ? assignVersions[id] : nil }
+
     // What the mirror was told for good.
     var finalRuns: [RunID: RunView] = [:]
     var finalAttempts: [String: AttemptView] = [:]
