@@ -29,6 +29,7 @@ struct Bench: Sendable {
     func leader(
         _ session: any ZnodeSession,
         time: NodeTime? = nil,
+        mirror: (any MirrorStore)? = nil,
         beforeGivingUp: @escaping @Sendable () -> Void = {}
     ) throws -> LeaderService {
         LeaderService(
@@ -37,7 +38,7 @@ struct Bench: Sendable {
             session: session,
             layout: layout,
             zones: TimeZoneDatabase(),
-            mirror: try SQLiteMirror(path: nil, logger: logger),
+            mirror: try mirror ?? SQLiteMirror(path: nil, logger: logger),
             time: time ?? clock.time,
             logger: logger,
             beforeGivingUp: beforeGivingUp

@@ -205,14 +205,18 @@ package final class LeaderService: Sendable {
     /// Asks the mirror now and then whether it is the one that it was: an emptied one gets all that lives again.
     private func watchMirror(_ inbox: LeaderInbox, _ catalog: JobCatalog, _ feed: MirrorFeed) async {
         var known: String?
+        // It may have been written to and emptied before it could be asked for the first time.
+        var wasMissed = false
         repeat {
             do {
                 let seen = try await mirror.incarnation()
-                if let known, known != seen {
+                if known.map({ $0 != seen }) ?? wasMissed {
                     // Nothing in an empty mirror refuses what is older. A leader that stood still has lost its session, and
                     // finds it out here.
                     _ = try await session.exists(layout.term)
-                    logger.warning("The mirror was emptied; all that lives is shown to it again")
+                    logger.warning(
+                        "The mirror was emptied, or may have been; all that lives is shown to it again"
+                    )
                     inbox.post(.projectAgain)
                     try await catalog.showAll(feed)
                 } else if feed.takeLeftOutJobs() {
@@ -221,6 +225,7 @@ package final class LeaderService: Sendable {
                 known = seen
             } catch {
                 // Down, or not everything shown. `known` is as it was, so the next look does it again.
+                wasMissed = true
                 logger.debug("The mirror was not asked", metadata: [LogKeys.error: "\(error)"])
             }
         } while await time.pause(.seconds(2))
