@@ -25,7 +25,7 @@ struct BugTests {
         ("deaf-runner", 19),
         ("unversioned-start", 37),
         ("forget-on-reconnect", 50),
-        ("unchecked-owner", 650),
+        ("unchecked-owner", 613),
         ("unversioned-withdrawal", 61),
     ]
 
