@@ -166,7 +166,7 @@ package enum RunRecordCoding {
 
 /// The names and contents of `status/<bucket>/…`.
 ///
-/// The outcome is in the name, and where that says all (`started`, and success without outputs) so are the times, in
+/// The outcome is in the name, and where that says all (`started`, and success without outputs and reason) so are the times, in
 /// base 36 of milliseconds: such a report is never read.
 package enum ReportCoding {
     private struct Content: Codable {

@@ -218,8 +218,9 @@ package final class Node: Sendable {
             service.renewLease(session)
             mirror = try await self.mirror(cluster.clusterID)
         } catch {
-            // The session is closed, its registration goes at once, and the store will not wait for the lease.
-            service.endLease(session)
+            // The session is closed, its registration goes at once, and the store will not wait for the lease. Not where
+            // this node is to be followed by another life of it, for which the session is left to itself.
+            if !context.isDraining || configuration.leaves { service.endLease(session) }
             throw error
         }
         let jobs = JobReader(session: session, layout: layout, zones: configuration.zones)

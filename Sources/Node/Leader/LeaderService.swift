@@ -220,7 +220,12 @@ package final class LeaderService: Sendable {
                     inbox.post(.projectAgain)
                     try await catalog.showAll(feed)
                 } else if feed.takeLeftOutJobs() {
-                    try await catalog.showAll(feed)
+                    do {
+                        try await catalog.showAll(feed)
+                    } catch {
+                        feed.jobsWereLeftOut()
+                        throw error
+                    }
                 }
                 known = seen
             } catch {

@@ -181,6 +181,9 @@ package final class MirrorFeed: Sendable {
         }
     }
 
+    /// Not all of those that had been left out could be shown.
+    package func jobsWereLeftOut() { pending.withLock { $0.hasLeftOutJobs = true } }
+
     /// Why the last write failed, or `nil`.
     package var error: String? { pending.withLock { $0.error } }
 

@@ -97,20 +97,20 @@ package final class TriggerService: Sendable {
                 timers.marks.keys.filter { current[$0] == nil }
             )
         }
-        if !gone.isEmpty {
-            timers.withLock { timers in
-                for name in gone {
-                    timers.core.disown(name)
-                    timers.marks[name] = nil
-                }
-            }
-        }
+        for name in gone { disown(name) }
         for chunk in new.sorted(by: { $0.0 < $1.0 }).chunked(128) {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for (name, version) in chunk { group.addTask { try await self.own(name, version) } }
                 try await group.waitForAll()
             }
             changed.notify()
+        }
+    }
+
+    private func disown(_ name: JobName) {
+        timers.withLock { timers in
+            timers.core.disown(name)
+            timers.marks[name] = nil
         }
     }
 
@@ -131,7 +131,7 @@ package final class TriggerService: Sendable {
                     "A definition cannot be read",
                     metadata: [LogKeys.job: "\(name)", LogKeys.error: "\(error)"]
                 )
-                return
+                return disown(name)
             }
         } catch {
             if error.code == .noNode { return }  // edited or moved again; the next list says so
@@ -145,7 +145,7 @@ package final class TriggerService: Sendable {
                 "A trigger cannot be understood here; the job does not fire",
                 metadata: [LogKeys.job: "\(name)", LogKeys.error: "\(error)"]
             )
-            return
+            return disown(name)
         }
         // The triggers of a new version count from when it was stored.
         let mark = max(fired.mark, stored.storedAt.second)

@@ -79,7 +79,9 @@ package enum OutputFile {
             length += max(count, 0)
         }
         guard length <= maximumBytes else {
-            return .failure(OutputError("the output file is larger than \(maximumBytes) bytes"))
+            return .failure(
+                OutputError("the output file is larger than \(maximumBytes) bytes", isTooLarge: true)
+            )
         }
         return parse(bytes[..<length], allowed: allowed)
     }
@@ -109,7 +111,10 @@ package enum OutputFile {
         // Of what was written more than once the last value counts, also here.
         guard size(of: outputs) <= AssignmentBuilder.maximumOutputBytes else {
             return .failure(
-                OutputError("the outputs are larger than \(AssignmentBuilder.maximumOutputBytes) bytes")
+                OutputError(
+                    "the outputs are larger than \(AssignmentBuilder.maximumOutputBytes) bytes",
+                    isTooLarge: true
+                )
             )
         }
         return .success(outputs)
@@ -121,9 +126,12 @@ package enum OutputFile {
 
     package struct OutputError: Error, Hashable, Sendable, CustomStringConvertible {
         package let description: String
+        /// Whether a bound kept them out.
+        package let isTooLarge: Bool
 
-        init(_ description: String) {
+        init(_ description: String, isTooLarge: Bool = false) {
             self.description = "E3006 \(description)"
+            self.isTooLarge = isTooLarge
         }
 
         fileprivate static func unreadable(_ number: Int32) -> OutputError {

@@ -68,8 +68,8 @@ package final class RunnerHost: AttemptHost {
                     return known
                 }
                 // It may have been said while there was no connection.
-                if let lease = lease.withLock({ $0 }) {
-                    client.renew(Lease(until: lease.end, warning: lease.warning))
+                lease.withLock { lease in
+                    if let lease { client.renew(Lease(until: lease.end, warning: lease.warning)) }
                 }
                 if isFirst {
                     let adopted = held.compactMap { adopt($0) }
@@ -293,8 +293,11 @@ package final class RunnerHost: AttemptHost {
     }
 
     package func renewLease(until deadline: ContinuousClock.Instant, warning: Duration) {
-        lease.withLock { $0 = (deadline, warning) }
-        client.renew(Lease(until: deadline, warning: warning))
+        // Sent in the order in which they are kept: the runner goes by the last that it hears.
+        lease.withLock { lease in
+            lease = (deadline, warning)
+            client.renew(Lease(until: deadline, warning: warning))
+        }
         guard deadline <= ContinuousClock.now else { return }
         // Shortened: calls wait for the end that they have seen.
         live.withLock { live in
@@ -443,7 +446,7 @@ package final class RunnerHost: AttemptHost {
             let size = OutputFile.size(of: values)
             outputs.withLock { $0.largest = max($0.largest, size) }
         case .failure(let error):
-            outputs.withLock { $0.refused += 1 }
+            if error.isTooLarge { outputs.withLock { $0.refused += 1 } }
             end.outcome = .failed
             end.reason = error.description
         }

@@ -76,8 +76,11 @@ extension LeaderCore {
         }
         edit(id, &planning) { core, draft, _ in
             draft.run.state = wanted == .running && core.hasFailed(draft.run) ? .failing : wanted
-            // What held it is dealt with.
-            if !isPaused, draft.run.reason?.hasPrefix("E3010") == true { draft.run.reason = nil }
+            // What held it is dealt with; what has failed besides is not.
+            if !isPaused, draft.run.isHeld {
+                let failed = draft.run.job.tasks.indices.first { draft.run.taskState($0) == .failed }
+                draft.run.reason = failed.map { "task \(draft.run.job.tasks[$0].definition.id) failed" }
+            }
             draft.isHeaderChanged = true
         }
         return Verdict(isAccepted: true, message: "\(id) is \(wanted.rawValue)")

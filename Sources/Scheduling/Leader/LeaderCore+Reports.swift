@@ -192,7 +192,7 @@ extension LeaderCore {
         draft.run.units[unit].failures += 1
         let failures = draft.run.units[unit].failures
         guard let policy = task.retry, failures <= policy.max, policy.on?.contains(cause) ?? true else {
-            if draft.run.reason == nil {
+            if draft.run.reason == nil || draft.run.isHeld {
                 draft.run.reason = "task \(task.id) \(outcome.rawValue)" + (reason.map { ": \($0)" } ?? "")
                 draft.isHeaderChanged = true
             }
@@ -241,7 +241,7 @@ extension LeaderCore {
         if isCharged, task.onLost == .hold {
             draft.run.state = .paused
             draft.run.reason =
-                "E3010 task \(task.id) lost its worker and on_lost is hold: resume the run to run the task again, or "
+                "\(LiveRun.holdCode) task \(task.id) lost its worker and on_lost is hold: resume the run to run the task again, or "
                 + "cancel it"
             draft.isHeaderChanged = true
         }

@@ -144,8 +144,8 @@ package struct LeaderCore: Sendable {
     var returned: TreeSet<WorkerID> = []
     /// Workers that are gone and whose attempts are still to be taken over.
     var reclaiming: TreeSet<WorkerID> = []
-    /// Workers that were gone and of which nothing is left.
-    private var forgotten: TreeSet<WorkerID> = []
+    /// Workers that were gone and of which nothing is left; true where one may have been here again, and is looked for.
+    private var forgotten: TreeDictionary<WorkerID, Bool> = [:]
     /// Attempts whose assignment was found gone: their report is under way, they are not to be taken over.
     var reportExpected: Set<AttemptID> = []
     /// Ended runs whose dependents are still to be started.
@@ -221,7 +221,7 @@ package struct LeaderCore: Sendable {
         version: Int32,
         assignVersion: Int32?
     ) {
-        forgotten.remove(id)
+        forgotten[id] = nil
         know(id)
         workers[id]?.registration = registration
         workers[id]?.version = version
@@ -239,8 +239,16 @@ package struct LeaderCore: Sendable {
     /// registration was seen missing; `nil` where there is none, and so nothing to take over.
     @discardableResult
     package mutating func workerGone(_ id: WorkerID, assignVersion: Int32?) -> Int? {
-        // Of one that was taken over nothing is left, unless it has been here again.
-        guard !forgotten.contains(id) || assignVersion != nil else { return nil }
+        // Of one that was taken over nothing is left, unless it has been here again. What says so may have been read before:
+        // a second look does not lie.
+        if let isLookedFor = forgotten[id] {
+            guard assignVersion != nil, isLookedFor else {
+                forgotten[id] = assignVersion != nil
+                if assignVersion != nil { lookups.insert(.worker(id)) }
+                return nil
+            }
+            forgotten[id] = nil
+        }
         know(id)
         workers[id]?.isPresent = false
         workers[id]?.version = nil
@@ -353,7 +361,7 @@ package struct LeaderCore: Sendable {
         // It may have come back while its jobs were being moved.
         if workers[id]?.isPresent != true {
             workers[id] = nil
-            forgotten.insert(id)
+            forgotten[id] = false
         }
         reclaiming.remove(id)
         emptied.remove(id)

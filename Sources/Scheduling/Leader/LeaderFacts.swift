@@ -328,7 +328,7 @@ package struct OutcomeRecord: Hashable, Sendable, Codable {
     /// The most that they take as they are stored.
     package static let maximumBytes = maximumCount * 30
 
-    /// Ends by logical time (seconds since 1970, as text), newest kept.
+    /// Ends by logical time (seconds since 1970, as text): the newest, and the one recorded last.
     package private(set) var ends: [String: RunState]
     /// Those of `ends` at which only manual and repeated runs have ended, not the run of that time itself.
     private var onRequest: Set<String> = []

@@ -98,6 +98,11 @@ package struct LiveRun: Sendable {
         OrderKey(priority: priority, logicalTime: id.logicalTime.seconds, age: age)
     }
 
+    /// The code of the reason of a run that waits for a person, since a task of it lost its worker.
+    static let holdCode = "E3010"
+    /// Whether its reason is that.
+    var isHeld: Bool { reason?.hasPrefix(Self.holdCode) == true }
+
     package func attemptID(unit: Int) -> AttemptID {
         let task = job.tasks[job.taskIndex(ofUnit: unit)]
         return AttemptID(

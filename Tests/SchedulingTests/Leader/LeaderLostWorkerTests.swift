@@ -298,6 +298,42 @@ private let job = Jobs.name("hello")
         #expect(cluster.core.runs[run]?.reason == nil, "it holds no more")
     }
 
+    @Test(arguments: [true, false]) func runThatWasHeldAndFailsSaysWhatHasFailed(_ failsFirst: Bool) {
+        var cluster = ModelCluster()
+        for number in 1...2 { cluster.join(WorkerID(number: number), slots: 2) }
+        cluster.define(
+            Jobs.flow("two", ["held": [], "other": []]) { _ in
+            } task: {
+                $1.onLost = .hold
+            }
+        )
+        let run = cluster.enqueue(Jobs.name("two"))
+        cluster.settle()
+        func attempt(_ task: String) -> AttemptID? { cluster.live().first { "\($0.task)" == task } }
+        guard let held = attempt("held"), let other = attempt("other"),
+            let gone = cluster.store.assignments[held]?.worker,
+            cluster.store.assignments[other]?.worker != gone
+        else {
+            Issue.record("the two tasks are on two workers")
+            return
+        }
+        for id in [held, other] { cluster.start(id) }
+        if failsFirst { cluster.end(other, .failed) }
+        cluster.settle()
+        cluster.die(gone)
+        cluster.settle()
+        #expect(cluster.core.runs[run]?.state == .paused)
+        #expect(cluster.core.runs[run]?.reason?.hasPrefix("E3010") == true)
+        if !failsFirst { cluster.end(other, .failed) }
+        cluster.settle()
+        cluster.command(.resume(run))
+        cluster.settle()
+        cluster.runAll()
+        #expect(cluster.store.finalRuns[run]?.state == .failed)
+        let reason = cluster.store.finalRuns[run]?.reason
+        #expect(reason?.hasPrefix("task other failed") == true, "\(reason ?? "none")")
+    }
+
     private func late(_ attempt: AttemptID, isCertain: Bool) -> Report {
         Report(
             attempt: attempt,
