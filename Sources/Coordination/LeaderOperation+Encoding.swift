@@ -49,10 +49,12 @@ extension LeaderOperation {
                 ? [.set(layout.outcomes(name), data: RecordCoding.encode(record))]
                 : [.create(layout.outcomes(name), data: RecordCoding.encode(record))]
         case .setVerdict(let request, let verdict):
+            // The first one: a request that was read before it had its verdict is not carried out again.
             [
                 .set(
                     layout.command(request),
-                    data: RecordCoding.encode(CommandRecord(request: nil, verdict: verdict))
+                    data: RecordCoding.encode(CommandRecord(request: nil, verdict: verdict)),
+                    version: 0
                 )
             ]
         case .deleteJob(let known):

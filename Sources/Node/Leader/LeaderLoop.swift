@@ -221,8 +221,8 @@ struct LeaderLoop: ~Copyable {
             external?.completion?.resume(returning: false)
             throw TermOver.inconsistent("\(error)")
         }
-        // Nobody waits for it any more, and it is not tried again: however many there are, that is progress.
-        if case .setVerdict = failed, reason == .missing { rejections -= 1 }
+        // Nobody waits for it any more, or it has its verdict. It is not tried again: however many there are, that is progress.
+        if case .setVerdict = failed, reason == .missing || reason == .version { rejections -= 1 }
         if isExternal {
             external?.completion?.resume(returning: false)
         } else if let external {

@@ -406,7 +406,7 @@ package struct LeaderCore: Sendable {
             killsSent.insert(attempt)
         case (.deleteKill(let attempt, _), .missing):
             killsSent.remove(attempt)
-        case (.setVerdict(let request, _), .missing):
+        case (.setVerdict(let request, _), .missing), (.setVerdict(let request, _), .version):
             commands.removeAll { $0.id == request }
         case (.deleteJob(let known), _), (.replaceJob(let known, _), _):
             jobChanged(known.job.definition.name)

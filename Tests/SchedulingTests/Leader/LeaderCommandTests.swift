@@ -230,6 +230,26 @@ private let job = Jobs.name("hello")
         #expect(cluster.store.verdicts[gone]?.code == "E2003")
     }
 
+    /// Its znode was read before the verdict was there, and is heard of afterwards.
+    @Test func commandThatHasItsVerdictIsNotCarriedOutAgain() throws {
+        var cluster = ModelCluster()
+        cluster.define(Jobs.single("a"))
+        let run = cluster.enqueue(Jobs.name("a"))
+        cluster.settle()
+        let id = cluster.command(.resume(run))
+        let request = try #require(cluster.store.commands[id])
+        cluster.settle()
+        #expect(cluster.store.verdicts[id]?.code == "E2012", "it is not paused")
+        let pause = cluster.command(.pause(run))
+        cluster.settle()
+        #expect(cluster.store.verdicts[pause]?.isAccepted == true)
+        cluster.core.commanded(request)
+        cluster.settle()
+        #expect(cluster.core.runs[run]?.state == .paused)
+        #expect(cluster.store.verdicts[id]?.code == "E2012")
+        #expect(cluster.core.commands.isEmpty)
+    }
+
     @Test func entryOfADeletedJobBecomesARecord() {
         var cluster = ModelCluster()
         let run = cluster.enqueue(job)

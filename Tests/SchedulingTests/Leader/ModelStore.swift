@@ -148,6 +148,7 @@ struct ModelStore {
             guard exists == (outcomes[name] != nil) else { return exists ? .missing : .exists }
             outcomes[name] = record
         case .setVerdict(let request, let verdict):
+            guard verdicts[request] == nil else { return .version }
             guard commands.removeValue(forKey: request) != nil else { return .missing }
             verdicts[request] = verdict
         case .deleteJob(let known):
