@@ -43,6 +43,7 @@ import ZnodeStore
         configuration.time = SettableClock().time
         let layout = configuration.layout
         let node = try Node(configuration)
+        // Ended by `stop` and awaited below; the suite's time limit bounds it where the test throws before.
         let running = Task { try await node.run(address: "127.0.0.1:1") }
         await node.waitUntilRegistered()
         let other = try await store.openSession()
@@ -73,6 +74,7 @@ import ZnodeStore
             throw StoreError(.connectionLoss, operation: "get")
         }
         let node = try Node(configuration)
+        // Ended by `stop` and awaited below; the suite's time limit bounds it where the test throws before.
         let running = Task { try await node.run(address: "127.0.0.1:1") }
         while host.leases.withLock({ $0.count }) < 2 {
             // The interval of looking; the suite's time limit bounds it.

@@ -382,7 +382,11 @@ extension OutcomeRecord {
         deletedVersion = try container.decodeIfPresent(Int.self, forKey: .deletedVersion)
         for (time, text) in try container.decode([String: String].self, forKey: .ends) {
             let isOnRequest = text.hasSuffix(Self.requestMark)
-            guard let state = RunState(rawValue: isOnRequest ? String(text.dropLast(2)) : text) else {
+            guard
+                let state = RunState(
+                    rawValue: isOnRequest ? String(text.dropLast(Self.requestMark.count)) : text
+                )
+            else {
                 throw DecodingError.dataCorruptedError(
                     forKey: .ends,
                     in: container,
